@@ -1,0 +1,46 @@
+"""What can go wrong, said in three parts: what was given, the rule, what to do."""
+
+from __future__ import annotations
+
+import enum
+
+
+class TakensError(Exception):
+    """Base of every error that the package raises on purpose."""
+
+
+class InvalidInput(TakensError, ValueError):
+    """The question is malformed; raised at the door, before anything is computed."""
+
+
+class WrongKind(TakensError, TypeError):
+    """The question does not apply to this kind of object."""
+
+
+class MissingDependency(TakensError, ImportError):
+    """An optional library is needed for this file or object and is not installed."""
+
+
+class NumericalFailure(TakensError, RuntimeError):
+    """The question was well posed, but the computation found no answer."""
+
+
+class CautionWarning(UserWarning):
+    """A caution that the result also carries in its ``cautions`` field."""
+
+
+class Status(enum.Enum):
+    """How a computation ended. The value is the message, and the message says what to do."""
+
+    OK = ""
+    DIVERGED = "The state became non-finite. Shorten the span or check the model."
+    TOO_SHORT = "The record is too short for this question. Give more samples, or ask a simpler one."
+    NOT_APPLICABLE = "The question does not apply to these data; see the cautions for the reason."
+    NO_SCALING = "No scaling region was found. A longer or less noisy record may show one."
+    NOT_CONVERGED = "The iteration did not converge. Allow more steps or start elsewhere."
+
+
+def require(status: Status, *, throw: bool) -> None:
+    """Raise `NumericalFailure` when `status` is a failure and the caller asked for that."""
+    if throw and status is not Status.OK:
+        raise NumericalFailure(status.value)
