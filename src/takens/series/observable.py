@@ -1,0 +1,216 @@
+"""From a recording to the standardised series and delay vectors that the estimators share."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+from takens.core import Finding, InvalidInput
+from takens.data import regular_segments
+
+MAX_COMPONENTS = 4
+
+
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
+class Observable:
+    """What is analysed: standardised stretches, one column or a few principal components.
+
+    Parameters
+    ----------
+    series : tuple of array, each (time, n_components)
+        Zero mean and unit variance of the first component; dimensionless.
+    dt : float
+        Sampling step in `time_unit`.
+    label : str
+        Column name, or what the components are.
+    scale : float
+        Standard deviation that was divided out, in the column's unit (first component).
+    constant : bool
+        Nothing varies: there is nothing to standardise.
+    """
+
+    series: tuple[np.ndarray, ...]
+    dt: float
+    time_unit: str
+    label: str
+    unit: str
+    scale: float
+    constant: bool = False
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def n_samples(self) -> int:
+        """Samples over all stretches."""
+        return sum(len(s) for s in self.series)
+
+    @property
+    def n_components(self) -> int:
+        """Components of one sample."""
+        return int(self.series[0].shape[1])
+
+    @property
+    def longest(self) -> np.ndarray:
+        """First component of the longest stretch, shape (time,)."""
+        return max(self.series, key=len)[:, 0]
+
+
+def observable(data: Any) -> Observable:
+    """Standardise one column, or reduce several to their leading principal components.
+
+    Several columns are standardised one by one; the principal components that together carry 90 %
+    of the variance, at most four, are kept, in units of the first one's standard deviation.
+
+    Parameters
+    ----------
+    data : Observable or anything `takens.data.as_recording` accepts
+
+    Raises
+    ------
+    InvalidInput
+        If no evenly sampled stretch is long enough.
+    """
+    if isinstance(data, Observable):
+        return data
+    cut = regular_segments(data)
+    stacked = np.concatenate(cut.values)
+    mean, spread = stacked.mean(axis=0), stacked.std(axis=0)
+    alive = spread > 1e-12 * np.maximum(np.abs(mean), 1e-300)
+    common = {"dt": cut.dt, "time_unit": cut.time_unit}
+    if not alive.any():
+        return Observable(
+            series=tuple(np.zeros((len(v), 1)) for v in cut.values), label=cut.names[0],
+            unit=cut.units[0], scale=0.0, constant=True, findings=cut.findings, **common,
+        )  # fmt: skip
+    scaled = [(v[:, alive] - mean[alive]) / spread[alive] for v in cut.values]
+    findings = list(cut.findings)
+    if alive.sum() == 1:
+        column = int(np.flatnonzero(alive)[0])
+        return Observable(
+            series=tuple(scaled), label=cut.names[column], unit=cut.units[column],
+            scale=float(spread[column]), findings=tuple(findings), **common,
+        )  # fmt: skip
+    flat = np.concatenate(scaled)
+    _, singular, axes = np.linalg.svd(flat[:: max(1, len(flat) // 20_000)], full_matrices=False)
+    share = singular**2 / np.sum(singular**2)
+    n_kept = int(np.searchsorted(np.cumsum(share), 0.9) + 1)
+    n_kept = max(1, min(n_kept, MAX_COMPONENTS))
+    findings.append(
+        Finding(
+            "principal-components",
+            f"{int(alive.sum())} columns were standardised and reduced to {n_kept} principal "
+            f"component(s), which carry {share[:n_kept].sum():.0%} of their variance.",
+            "Give one column to analyse it alone.",
+            "note" if share[:n_kept].sum() >= 0.9 else "caution",
+        )
+    )
+    unit_scale = (flat @ axes[0]).std()
+    return Observable(
+        series=tuple(v @ axes[:n_kept].T / unit_scale for v in scaled),
+        label=f"principal components of {int(alive.sum())} columns", unit="", scale=1.0,
+        findings=tuple(findings), **common,
+    )  # fmt: skip
+
+
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
+class DelayVectors:
+    """Delay vectors of all stretches, newest block first, with the clock to follow them.
+
+    Parameters
+    ----------
+    points : array, shape (n, m * n_components)
+        ``[x(t), x(t - delay), ..., x(t - (m - 1) delay)]``, each a block of components.
+    clock : array of int, shape (n,)
+        Sample index of the newest block; stretches are so far apart that they never meet.
+    """
+
+    points: np.ndarray
+    clock: np.ndarray
+    delay: int
+    dimension: int
+    n_components: int
+
+    def successors(self, lead: int) -> np.ndarray:
+        """Row reached after `lead` samples, or -1 where the stretch has ended."""
+        n = len(self.clock)
+        rows = np.arange(n) + lead
+        inside = np.minimum(rows, n - 1)
+        return np.where((rows < n) & (self.clock[inside] == self.clock + lead), inside, -1)
+
+
+def delay_vectors(series: tuple[np.ndarray, ...], dimension: int, delay: int) -> DelayVectors:
+    """Build the delay vectors of every stretch long enough to hold one.
+
+    Parameters
+    ----------
+    series : tuple of array, each (time, n_components)
+    dimension, delay : int
+        Number of blocks, and samples between them.
+
+    Raises
+    ------
+    InvalidInput
+        If no stretch is longer than ``(dimension - 1) * delay``.
+    """
+    span, points, clock, offset = (dimension - 1) * delay, [], [], 0
+    for values in series:
+        n = len(values) - span
+        if n > 0:
+            blocks = [values[span - i * delay : span - i * delay + n] for i in range(dimension)]
+            points.append(np.concatenate(blocks, axis=1))
+            clock.append(offset + np.arange(n))
+        offset += len(values) + 10_000_000  # farther than any Theiler window
+    if not points:
+        raise InvalidInput(
+            f"Delay vectors of dimension {dimension} and delay {delay} span {span + 1} samples, "
+            f"more than any stretch holds ({max(map(len, series))}). Lower one of them."
+        )
+    return DelayVectors(
+        points=np.concatenate(points), clock=np.concatenate(clock), delay=delay,
+        dimension=dimension, n_components=int(series[0].shape[1]),
+    )  # fmt: skip
+
+
+def neighbours(
+    library: np.ndarray,
+    library_clock: np.ndarray,
+    queries: np.ndarray,
+    query_clock: np.ndarray,
+    *,
+    k: int,
+    theiler: int,
+) -> tuple[np.ndarray, np.ndarray]:
+    """The `k` nearest library points at least `theiler` samples away in time.
+
+    Rows that fall short are asked again with a larger ball, so the Theiler window never costs a
+    large query for every point.
+
+    Returns
+    -------
+    distances, indices : array, each (n_queries, k)
+        Euclidean; infinity and -1 where fewer than `k` admissible neighbours exist.
+
+    Notes
+    -----
+    Cost: O((N + n_queries k) log N) at the low dimensions of delay vectors.
+    """
+    from scipy.spatial import cKDTree
+
+    tree = cKDTree(library)
+    n = len(queries)
+    distances, indices = np.full((n, k), np.inf), np.full((n, k), -1)
+    pending, asked = np.arange(n), min(k + 20, len(library))
+    while pending.size:
+        near, which = tree.query(queries[pending], k=asked)
+        near, which = near.reshape(len(pending), -1), which.reshape(len(pending), -1)
+        apart = np.abs(library_clock[which] - query_clock[pending][:, None]) > theiler
+        rank = np.cumsum(apart, axis=1)
+        enough = (rank[:, -1] >= k) | (asked == len(library))
+        done = np.flatnonzero(enough)
+        row, column = np.nonzero(apart[done] & (rank[done] <= k))
+        slot = rank[done][row, column] - 1
+        distances[pending[done][row], slot] = near[done][row, column]
+        indices[pending[done][row], slot] = which[done][row, column]
+        pending, asked = pending[~enough], min(asked * 4, len(library))
+    return distances, indices

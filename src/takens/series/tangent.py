@@ -1,0 +1,189 @@
+"""Tangent dynamics from data: local polynomial maps along the orbit, and the growth they imply."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+from takens.series.observable import DelayVectors, neighbours
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class LocalModel:
+    """How the local map is fitted: number of neighbours and whether curvature is included."""
+
+    n_neighbours: int
+    quadratic: bool
+    ridge: float = 1e-4
+
+
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
+class TangentMaps:
+    """Local linear maps of the delay state along chains of successive points.
+
+    Parameters
+    ----------
+    gradients : array, shape (n_steps, n_chains, p, p * m)
+        Derivative of the newest block after `lead` samples with respect to the delay vector; NaN
+        where the chain is broken.
+    lead : int
+        Samples between successive maps.
+    residual : float
+        Root-mean-square misfit of the local fits, in standard deviations.
+    noise : float
+        Observational noise level that the misfit would imply, an upper bound, in the same unit.
+    """
+
+    gradients: np.ndarray
+    lead: int
+    residual: float
+    noise: float
+
+
+def _chains(vectors: DelayVectors, lead: int, max_references: int) -> np.ndarray:
+    """Rows of the reference points, shape (n_steps, n_chains); -1 after a chain has ended.
+
+    Every chain follows ``t, t + lead, t + 2 lead, ...``. Chains start in each stretch, at evenly
+    spread phases, as many as `max_references` allows; a long stretch is cut into several.
+    """
+    edges = np.flatnonzero(np.diff(vectors.clock) != 1) + 1
+    stretches = np.split(np.arange(len(vectors.clock)), edges)
+    n_total = len(vectors.clock)
+    starts: list[np.ndarray] = []
+    phases = int(np.clip(round(max_references * lead / n_total), 1, lead))
+    share = min(1.0, max_references * lead / (n_total * phases))
+    for rows in stretches:
+        usable = len(rows) - lead
+        if usable < lead:
+            continue
+        kept = rows[: max(lead + 1, int(usable * share))] if share < 1 else rows[:usable]
+        starts.extend(
+            kept[phase :: lead] for phase in np.unique(np.linspace(0, lead - 1, phases).astype(int))
+        )
+    longest = max((len(s) for s in starts), default=0)
+    table = np.full((longest, len(starts)), -1)
+    for column, rows in enumerate(starts):
+        table[: len(rows), column] = rows
+    return table
+
+
+def tangent_maps(
+    vectors: DelayVectors,
+    model: LocalModel,
+    *,
+    theiler: int,
+    max_references: int = 3000,
+    max_library: int = 20_000,
+) -> TangentMaps:
+    """Fit a weighted local polynomial map at every point of the reference chains.
+
+    The map predicts the newest block one delay ahead; the other blocks shift. Weights are
+    ``(1 - (d / h)^3)^3`` with `h` the distance of the last neighbour, and a ridge relative to the
+    trace keeps directions that the neighbours do not span at zero slope.
+
+    Notes
+    -----
+    Cost: O(n_references * n_neighbours * features^2), memory O(n_references * n_neighbours * dim).
+    """
+    lead, p, dim = vectors.delay, vectors.n_components, vectors.points.shape[1]
+    table = _chains(vectors, lead, max_references)
+    chosen = table >= 0
+    refs = table[chosen]
+    ahead = vectors.successors(lead)
+    usable = np.flatnonzero(ahead >= 0)
+    library = usable[:: max(1, -(-len(usable) // max_library))]
+    gradients = np.full((*table.shape, p, dim), np.nan)
+    if len(refs) < 20 or len(library) < 4 * model.n_neighbours:
+        return TangentMaps(gradients=gradients, lead=lead, residual=np.nan, noise=np.nan)
+    slopes, misfit, freedom = _local_fits(vectors, model, refs, library, ahead, theiler)
+    gradients[chosen] = slopes
+    power = np.nanmean(np.sum(misfit**2, axis=1) / np.maximum(freedom, 1e-9)) / p
+    gain = 1 + np.nanmedian(np.sum(slopes**2, axis=(1, 2))) / p
+    residual = float(np.sqrt(np.nanmean(misfit**2)))
+    return TangentMaps(
+        gradients=gradients, lead=lead, residual=residual, noise=float(np.sqrt(power / gain))
+    )
+
+
+def _local_fits(
+    vectors: DelayVectors,
+    model: LocalModel,
+    refs: np.ndarray,
+    library: np.ndarray,
+    ahead: np.ndarray,
+    theiler: int,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Slopes (n, p, dim), misfit at the point (n, p), and its variance factor (n,)."""
+    p, dim = vectors.n_components, vectors.points.shape[1]
+    pairs = np.triu_indices(dim)
+    n_features = 1 + dim + (len(pairs[0]) if model.quadratic else 0)
+    k = min(max(model.n_neighbours, n_features + 5), len(library) // 2)
+    distance, which = neighbours(
+        vectors.points[library], vectors.clock[library], vectors.points[refs], vectors.clock[refs],
+        k=k, theiler=theiler,
+    )  # fmt: skip
+    slopes = np.full((len(refs), p, dim), np.nan)
+    misfit, freedom = np.full((len(refs), p), np.nan), np.full(len(refs), np.nan)
+    full = np.isfinite(distance).all(axis=1) & (distance[:, -1] > 0)
+    for block in np.array_split(np.flatnonzero(full), max(1, len(refs) // 1000)):
+        if not len(block):
+            continue
+        rows = library[which[block]]
+        reach = distance[block, -1][:, None]
+        offset = (vectors.points[rows] - vectors.points[refs[block]][:, None]) / reach[:, :, None]
+        features = [np.ones((*offset.shape[:2], 1)), offset]
+        if model.quadratic:
+            features.append(offset[:, :, pairs[0]] * offset[:, :, pairs[1]])
+        design = np.concatenate(features, axis=2)
+        root = (1 - np.minimum(distance[block] / reach, 1) ** 3) ** 1.5 + 1e-3
+        weighted = design * root[:, :, None]
+        targets = vectors.points[ahead[rows], :p]
+        transposed = weighted.transpose(0, 2, 1)
+        gram = transposed @ weighted
+        trace = np.trace(gram, axis1=1, axis2=2) / n_features
+        penalty = np.full(n_features, model.ridge)
+        penalty[0] = 1e-12
+        gram = gram + trace[:, None, None] * np.diag(penalty)
+        sides = np.concatenate(
+            [
+                transposed @ (targets * root[:, :, None]),
+                np.broadcast_to(np.eye(n_features)[:, :1], (len(block), n_features, 1)),
+            ],
+            axis=2,
+        )
+        solved = np.linalg.solve(gram, sides)
+        slopes[block] = solved[:, 1 : dim + 1, :p].transpose(0, 2, 1) / reach[:, :, None]
+        known = ahead[refs[block]] >= 0
+        at_point = vectors.points[np.maximum(ahead[refs[block]], 0), :p]
+        misfit[block] = np.where(known[:, None], at_point - solved[:, 0, :p], np.nan)
+        # Var(y0 - fit) = sigma^2 (1 + e' G^-1 (sum w^2 z z') G^-1 e), bounded by 1 + e' G^-1 e.
+        freedom[block] = 1 + np.clip(solved[:, 0, p], 0, 1)
+    return slopes, misfit, freedom
+
+
+def tangent_growth(maps: TangentMaps, rng: np.random.Generator, n_discarded: int) -> np.ndarray:
+    """Log growth of a generic tangent vector for each map, shape (n_steps, n_chains), per map.
+
+    The delay state's tangent map is a companion matrix: the newest block is the local gradient
+    applied to the vector, the older blocks shift. NaN while the vector is still aligning, and
+    after a chain has ended.
+    """
+    n_steps, n_chains, p, dim = maps.gradients.shape
+    vector = rng.normal(size=(n_chains, dim))
+    vector /= np.linalg.norm(vector, axis=1, keepdims=True)
+    growth = np.full((n_steps, n_chains), np.nan)
+    for step in range(n_steps):
+        newest = np.einsum("cpd,cd->cp", maps.gradients[step], vector)
+        moved = np.concatenate([newest, vector[:, : dim - p]], axis=1)
+        size = np.linalg.norm(moved, axis=1)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            growth[step] = np.log(size)
+            vector = moved / size[:, None]
+        broken = ~np.isfinite(vector).all(axis=1)
+        if broken.any():  # a missing map: start afresh, the bias of realignment is one of many steps
+            fresh = rng.normal(size=(int(broken.sum()), dim))
+            vector[broken] = fresh / np.linalg.norm(fresh, axis=1, keepdims=True)
+            growth[step, broken] = np.nan
+    growth[:n_discarded] = np.nan
+    return growth
