@@ -199,7 +199,11 @@ def _cao_and_false(
         )
         growth.append(float(np.mean(np.maximum(near, extra) / near)))
         successor.append(float(np.mean(extra)))
-        false.append(float(np.mean((extra / np.maximum(distance[seen, 0], 1e-8) > 10) | (extra > 2 * spread))))
+        false.append(
+            float(
+                np.mean((extra / np.maximum(distance[seen, 0], 1e-8) > 10) | (extra > 2 * spread))
+            )
+        )
     if len(growth) < 2:
         empty = np.full(1, np.nan)
         return np.array([1]), empty, empty, empty

@@ -152,7 +152,10 @@ def permutation_entropy(
         frequencies, missing = counts / counts.sum(), float(np.mean(counts == 0))
         centre = _entropy(counts)
         each = np.array(
-            [_entropy(np.bincount(b, minlength=len(known))) for b in np.array_split(index, _N_BLOCKS)]
+            [
+                _entropy(np.bincount(b, minlength=len(known)))
+                for b in np.array_split(index, _N_BLOCKS)
+            ]
         )
         error = float(each.std(ddof=1) / np.sqrt(_N_BLOCKS))
         half = float(stdtrit(_N_BLOCKS - 1, 0.5 + level / 2)) * error

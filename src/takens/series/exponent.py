@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 _N_BLOCKS = 10
 _DISCARDED = 20
-_MISFIT_RATIO = 10.0  # settings whose local maps fit worse than this many times the best are dropped
+_MISFIT_RATIO = (
+    10.0  # settings whose local maps fit worse than this many times the best are dropped
+)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -97,7 +99,13 @@ class LargestLyapunov(AbstractResult):
 
 
 def divergence_curve(
-    view: Observable, dimension: int, delay: int, theiler: int, n_lags: int, *, max_references: int = 2000
+    view: Observable,
+    dimension: int,
+    delay: int,
+    theiler: int,
+    n_lags: int,
+    *,
+    max_references: int = 2000,
 ) -> np.ndarray:
     """Mean log distance of nearest neighbours as they are followed, shape (n_lags + 1,).
 
@@ -308,9 +316,7 @@ def largest_lyapunov(
     )  # fmt: skip
 
 
-def _follow(
-    view: Observable, chosen: Embedding, exponent: Estimate
-) -> tuple[int, np.ndarray]:
+def _follow(view: Observable, chosen: Embedding, exponent: Estimate) -> tuple[int, np.ndarray]:
     """Divergence curves long enough to show the plateau, for each dimension of the ensemble."""
     reach = 20 * chosen.delay
     if exponent.is_finite and exponent.value > 0:

@@ -123,8 +123,11 @@ def fit_lines(x: np.ndarray, *, max_lines: int = MAX_LINES, max_samples: int = 6
             break
     if best is None:
         return Lines(
-            frequencies=np.empty(0), frequency_errors=np.empty(0), powers=np.empty(0),
-            unexplained_inside=1.0, unexplained_outside=1.0,
+            frequencies=np.empty(0),
+            frequency_errors=np.empty(0),
+            powers=np.empty(0),
+            unexplained_inside=1.0,
+            unexplained_outside=1.0,
         )
     now, out, frequencies, weights = best
     n_lines = len(frequencies)

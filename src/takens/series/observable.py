@@ -212,5 +212,5 @@ def neighbours(
         slot = rank[done][row, column] - 1
         distances[pending[done][row], slot] = near[done][row, column]
         indices[pending[done][row], slot] = which[done][row, column]
-        pending, asked = pending[~enough], min(asked * 4, len(library))
+        pending, asked = pending[~enough], min(asked * 3, len(library))
     return distances, indices

@@ -223,8 +223,11 @@ def spectrum(data: Any, *, level: float = 0.9, max_periods: int = 5) -> Spectrum
         value, low, high = _period_interval(x, float(frequency[index]), width, level)
         periods.append(
             Estimate(
-                value=value * view.dt, interval=(low * view.dt, high * view.dt), level=level,
-                unit=view.time_unit, method="overlapping halves",
+                value=value * view.dt,
+                interval=(low * view.dt, high * view.dt),
+                level=level,
+                unit=view.time_unit,
+                method="overlapping halves",
             )  # fmt: skip
         )
         near = np.abs(frequency - frequency[index]) <= 1.5 * width

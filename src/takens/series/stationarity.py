@@ -81,7 +81,10 @@ class Stationarity(AbstractResult):
             for word, true in (
                 ("a random walk is not ruled out", self.wanders),
                 (f"a drift of {self.drift:.2g} standard deviations", self.drifts),
-                (f"a change of variance by a factor {self.variance_ratio:.2g}", self.changes_variance),
+                (
+                    f"a change of variance by a factor {self.variance_ratio:.2g}",
+                    self.changes_variance,
+                ),
             )
             if true
         ]

@@ -150,8 +150,10 @@ def data_sufficiency(
     if noise > 0.1:
         cautions.append(
             Finding(
-                "noise", f"Up to {noise:.0%} of the standard deviation cannot be foretold locally.",
-                "Noise, or more dimensions than the record resolves.", "note",
+                "noise",
+                f"Up to {noise:.0%} of the standard deviation cannot be foretold locally.",
+                "Noise, or more dimensions than the record resolves.",
+                "note",
             )  # fmt: skip
         )
     return Sufficiency(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 Null = Literal["iaaft", "phase", "shuffle"]
 Alternative = Literal["less", "greater", "two-sided"]
+
+_MIN_SAMPLES = 50
 
 NULL_TEXT = {
     "iaaft": "a stationary linear Gaussian process seen through a monotonic measurement",
@@ -272,6 +274,51 @@ def surrogate_test(
     >>> bool(test.p_value > 0.05)
     True
     """
+    chosen = {name or getattr(statistic, "__name__", "statistic"): (statistic, alternative)}
+    (result,) = surrogate_tests(
+        data, chosen, null=null, n_surrogates=n_surrogates, max_samples=max_samples, seed=seed
+    )
+    require(result.status, throw=throw)
+    return result
+
+
+def surrogate_tests(
+    data: Any,
+    statistics: Mapping[str, tuple[Callable[[np.ndarray], float], Alternative]],
+    *,
+    null: Null = "iaaft",
+    n_surrogates: int = 39,
+    max_samples: int = 4096,
+    seed: int = 0,
+) -> tuple[SurrogateTest, ...]:
+    """Several statistics on the same surrogates, as `surrogate_test` does for one.
+
+    Parameters
+    ----------
+    data : anything `takens.data.as_recording` accepts
+    statistics : mapping of name to (callable, alternative)
+    null, n_surrogates, max_samples, seed
+        As in `surrogate_test`.
+
+    Returns
+    -------
+    tuple of SurrogateTest
+        One for each statistic; NaN with a status where there is no answer. The p-values are not
+        corrected for the number of statistics.
+
+    Raises
+    ------
+    InvalidInput
+        If fewer than 19 surrogates or an unknown null are asked for.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> noise = np.random.default_rng(0).normal(size=300)
+    >>> pairs = {"mean product": (lambda x: float(np.mean(x[1:] * x[:-1])), "greater")}
+    >>> len(surrogate_tests(noise, pairs, null="shuffle"))
+    1
+    """
     if n_surrogates < 19:
         raise InvalidInput(f"n_surrogates = {n_surrogates}; at least 19 are needed for p = 0.05.")
     if null not in NULL_TEXT:
@@ -284,30 +331,40 @@ def surrogate_test(
         cautions.append(
             Finding(
                 "surrogates-on-a-part",
-                f"The test used the first {len(x)} of {len(whole)} samples of the stretch.",
+                f"Surrogate tests used the first {len(x)} of {len(whole)} samples of the stretch.",
                 "Raise `max_samples` to use more.",
                 "note",
             )
         )
-    status, label = Status.OK, name or getattr(statistic, "__name__", "statistic")
-    observed, drawn = float("nan"), np.full(n_surrogates, np.nan)
-    if len(x) < 50:
-        status = Status.TOO_SHORT
-    else:
+    made = np.empty((0,))
+    if len(x) >= _MIN_SAMPLES:
         start, stop = matched_ends(x[:, 0])
         x = x[start:stop] if x.shape[1] > 1 else x[start:stop, 0]
         made = make_surrogates(x, null, n_surrogates, np.random.default_rng(seed))
-        observed = float(statistic(x))
-        drawn = np.array([float(statistic(s)) for s in made])
-        if not (np.isfinite(observed) and np.isfinite(drawn).any()):
-            status = Status.NOT_APPLICABLE
-    require(status, throw=throw)
-    with np.errstate(all="ignore"):
-        middle = float(np.nanmedian(drawn)) if np.isfinite(drawn).any() else float("nan")
-        ratio = observed / middle if middle else float("nan")
-    return SurrogateTest(
-        statistic=label, null=null, null_text=NULL_TEXT[null], alternative=alternative,
-        observed=observed, surrogates=drawn, p_value=monte_carlo_p(observed, drawn, alternative),
-        ratio=ratio, n_samples=len(x), status=status, cautions=tuple(cautions),
-        provenance={"seed": seed, "n_surrogates": n_surrogates, "label": view.label},
-    )  # fmt: skip
+    results = []
+    for label, (statistic, alternative) in statistics.items():
+        observed, drawn = float("nan"), np.full(n_surrogates, np.nan)
+        status = Status.TOO_SHORT
+        if made.size:
+            observed = float(statistic(x))
+            drawn = np.array([float(statistic(s)) for s in made])
+            answered = np.isfinite(observed) and np.isfinite(drawn).any()
+            status = Status.OK if answered else Status.NOT_APPLICABLE
+        middle = float(np.nanmedian(drawn)) if np.isfinite(drawn).any() else 0.0
+        results.append(
+            SurrogateTest(
+                statistic=label,
+                null=null,
+                null_text=NULL_TEXT[null],
+                alternative=alternative,
+                observed=observed,
+                surrogates=drawn,
+                p_value=monte_carlo_p(observed, drawn, alternative),
+                ratio=observed / middle if middle else float("nan"),
+                n_samples=len(x),
+                status=status,
+                cautions=tuple(cautions),
+                provenance={"seed": seed, "n_surrogates": n_surrogates, "label": view.label},
+            )  # fmt: skip
+        )
+    return tuple(results)

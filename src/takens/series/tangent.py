@@ -59,7 +59,7 @@ def _chains(vectors: DelayVectors, lead: int, max_references: int) -> np.ndarray
             continue
         kept = rows[: max(lead + 1, int(usable * share))] if share < 1 else rows[:usable]
         starts.extend(
-            kept[phase :: lead] for phase in np.unique(np.linspace(0, lead - 1, phases).astype(int))
+            kept[phase::lead] for phase in np.unique(np.linspace(0, lead - 1, phases).astype(int))
         )
     longest = max((len(s) for s in starts), default=0)
     table = np.full((longest, len(starts)), -1)
@@ -181,7 +181,9 @@ def tangent_growth(maps: TangentMaps, rng: np.random.Generator, n_discarded: int
             growth[step] = np.log(size)
             vector = moved / size[:, None]
         broken = ~np.isfinite(vector).all(axis=1)
-        if broken.any():  # a missing map: start afresh, the bias of realignment is one of many steps
+        if (
+            broken.any()
+        ):  # a missing map: start afresh, the bias of realignment is one of many steps
             fresh = rng.normal(size=(int(broken.sum()), dim))
             vector[broken] = fresh / np.linalg.norm(fresh, axis=1, keepdims=True)
             growth[step, broken] = np.nan

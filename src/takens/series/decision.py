@@ -1,0 +1,218 @@
+"""The decision rule of the verdict: numbers in, kind of motion out, every threshold in one place."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+from takens.series.exponent import LargestLyapunov
+from takens.series.lines import Lines
+from takens.series.spectrum import Spectrum
+from takens.series.stationarity import Stationarity
+from takens.series.sufficiency import Sufficiency
+from takens.series.surrogates import SurrogateTest
+
+ALPHA = 0.05
+LINES_UNEXPLAINED = 0.25  # lines must foretell at least three quarters of the held-out variance
+LINES_DECAY = 1.6  # and do no worse outside than this many times their misfit inside
+LINES_BEATEN = 0.3  # a local predictor with less than this share of the lines' error beats them
+DETERMINISTIC_RATIO = 0.6  # prediction error over that of surrogates
+WANDERING_RATIO = 0.35  # the same for a record that looks like a random walk or drifts
+NEUTRAL_GROWTH = 0.05  # exponent times characteristic period below which growth is negligible
+HARMONIC_TOLERANCE = 0.3  # in resolution cells
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Evidence:
+    """One number beside its threshold, and what it speaks for."""
+
+    name: str
+    value: float
+    threshold: float
+    supports: str
+    text: str
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Decision:
+    """Kind of motion with reasons and evidence."""
+
+    kind: Any
+    reasons: tuple[str, ...]
+    would_change: tuple[str, ...]
+    evidence: tuple[Evidence, ...]
+
+
+def harmonic(lines: Lines, n_samples: int) -> bool:
+    """Whether all lines are multiples of one frequency, the strongest's or a fraction of it.
+
+    Lines that carry less than a thousandth of the strongest one's power are left out.
+    """
+    strong = lines.powers > 1e-3 * lines.powers.max()
+    frequencies = lines.frequencies[strong]
+    errors = lines.frequency_errors[strong]
+    first = int(np.argmax(lines.powers[strong]))
+    cell = HARMONIC_TOLERANCE / n_samples
+    for divisor in (1, 2, 3, 4):
+        base = frequencies[first] / divisor
+        order = np.round(frequencies / base)
+        slack = cell + 3 * errors + 3 * order * errors[first] / divisor
+        if np.all((order >= 1) & (np.abs(frequencies - order * base) <= slack)):
+            return True
+    return False
+
+
+def _lines_hold(lines: Lines, error: float) -> bool:
+    """Coherent lines explain held-out data, and no local predictor does much better."""
+    outside, inside = lines.unexplained_outside, lines.unexplained_inside
+    if outside > LINES_UNEXPLAINED or outside > LINES_DECAY * inside + 1e-4:
+        return False
+    beaten = np.isfinite(error) and error**2 < LINES_BEATEN * outside
+    return bool(outside < 1e-3 or not beaten)
+
+
+def _collect(
+    lines: Lines, prediction: SurrogateTest, asymmetry: SurrogateTest,
+    exponent: LargestLyapunov, steady: Stationarity, enough: Sufficiency,
+) -> tuple[Evidence, ...]:  # fmt: skip
+    low = exponent.exponent.interval[0]
+    rows = [
+        ("lines: unexplained held-out variance", lines.unexplained_outside, LINES_UNEXPLAINED,
+         "periodic or quasiperiodic when below",
+         f"{len(lines.frequencies)} sinusoids fitted to two thirds leave this share of the rest"),
+        ("prediction error: p-value", prediction.p_value, ALPHA / 2,
+         "nonlinear when at or below", "local prediction against IAAFT surrogates"),
+        ("prediction error: ratio to surrogates", prediction.ratio, DETERMINISTIC_RATIO,
+         "deterministic when below", "error over the median error of the surrogates"),
+        ("time asymmetry: p-value", asymmetry.p_value, ALPHA / 2,
+         "nonlinear when at or below", "skewness of increments against IAAFT surrogates"),
+        ("exponent: lower end of the interval", low, 0.0, "chaotic when above",
+         f"largest Lyapunov exponent in {exponent.exponent.unit}"),
+        ("length in characteristic periods", enough.length_in_periods, 30.0,
+         "chaos can be claimed when above", "record length over characteristic period"),
+        ("unit root: p-value", steady.unit_root_p, 0.05,
+         "random walk not ruled out when above", "augmented Dickey-Fuller"),
+        ("level stationarity: KPSS", steady.kpss_statistic, 0.739,
+         "level not constant when above", "Kwiatkowski-Phillips-Schmidt-Shin"),
+        ("drift over the record", abs(steady.drift), 1.0, "nonstationary when above",
+         "in standard deviations"),
+        ("largest over smallest block variance", steady.variance_ratio, 4.0,
+         "nonstationary when above", "ten blocks"),
+    ]  # fmt: skip
+    return tuple(
+        Evidence(name=n, value=float(v), threshold=t, supports=s, text=x) for n, v, t, s, x in rows
+    )
+
+
+def decide(
+    *,
+    enough: Sufficiency,
+    steady: Stationarity,
+    rhythm: Spectrum,
+    lines: Lines,
+    tests: tuple[SurrogateTest, ...],
+    exponent: LargestLyapunov,
+    n_samples: int,
+) -> Decision:
+    """Apply the rule to the results; see `kind_of_motion` for the order of the tests."""
+    prediction, asymmetry = tests
+    evidence = _collect(lines, prediction, asymmetry, exponent, steady, enough)
+    wandering = steady.wanders or steady.drifts
+    limit = WANDERING_RATIO if wandering else DETERMINISTIC_RATIO
+    deterministic = bool(prediction.p_value <= ALPHA / 2 and prediction.ratio < limit)
+    reasons: list[str] = []
+
+    def done(kind: str, *would: str) -> Decision:
+        return Decision(
+            kind=kind,
+            reasons=tuple(reasons),
+            would_change=(*would, *enough.needs),
+            evidence=evidence,
+        )
+
+    if len(lines.frequencies) and _lines_hold(lines, prediction.observed):
+        share = 1 - lines.unexplained_outside
+        reasons.append(
+            f"{len(lines.frequencies)} sinusoid(s) fitted to the first two thirds foretell "
+            f"{share:.1%} of the variance of the last third without losing phase."
+        )
+        return _regular(lines, n_samples, reasons, done)
+    if deterministic:
+        reasons.append(
+            f"The recent past foretells the near future {1 / max(prediction.ratio, 1e-9):.3g} times "
+            f"better than in linear surrogates (p = {prediction.p_value:.3g}): the motion follows a "
+            "rule."
+        )
+        return _deterministic(enough, rhythm, lines, exponent, n_samples, reasons, done)
+    if wandering or steady.changes_variance:
+        reasons.append(steady.summary().removeprefix("stationarity: ").capitalize() + ".")
+        return done("nonstationary", "Differences or a detrended record can be analysed further.")
+    return _stochastic(prediction, asymmetry, n_samples, reasons, done)
+
+
+def _regular(lines: Lines, n_samples: int, reasons: list[str], done: Any) -> Decision:
+    if harmonic(lines, n_samples):
+        reasons.append("All of them are multiples of one frequency.")
+        return done("periodic", "A longer record could resolve a second frequency close by.")  # type: ignore[no-any-return]
+    reasons.append("Their frequencies are not multiples of one.")
+    return done(  # type: ignore[no-any-return]
+        "quasiperiodic", "A longer record could show that the frequencies lock."
+    )
+
+
+def _deterministic(
+    enough: Sufficiency, rhythm: Spectrum, lines: Lines, exponent: LargestLyapunov, n_samples: int,
+    reasons: list[str], done: Any,
+) -> Decision:  # fmt: skip
+    """A rule is at work: chaos, a cycle with many harmonics, or a question left open."""
+    estimate = exponent.exponent
+    low, high = estimate.interval
+    if np.isfinite(low) and low > 0:
+        reasons.append(
+            f"The largest Lyapunov exponent is positive with its whole interval: {estimate}."
+        )
+        if enough.enough_for_chaos:
+            reasons.append(
+                f"The record is long enough: {enough.length_in_periods:.3g} characteristic periods."
+            )
+            return done("chaotic", "More noise than estimated would weaken the exponent.")  # type: ignore[no-any-return]
+        reasons.append("The record does not suffice for a claim of chaos: " + enough.needs[0] + ".")
+        return done("undetermined")  # type: ignore[no-any-return]
+    small = abs(estimate.value) * rhythm.characteristic_period < NEUTRAL_GROWTH
+    if small and low <= 0 <= high and lines.unexplained_outside < LINES_UNEXPLAINED:
+        reasons.append(f"The largest Lyapunov exponent is zero within its interval: {estimate}.")
+        return _regular(lines, n_samples, reasons, done)
+    reasons.append(
+        f"The sign of the largest Lyapunov exponent is not resolved: {estimate}."
+        if estimate.is_finite
+        else "The largest Lyapunov exponent could not be estimated."
+    )
+    return done("undetermined", "A longer record, or one with less noise, would fix the exponent.")  # type: ignore[no-any-return]
+
+
+def _stochastic(
+    prediction: SurrogateTest, asymmetry: SurrogateTest, n_samples: int, reasons: list[str],
+    done: Any,
+) -> Decision:  # fmt: skip
+    """No rule strong enough to foretell: is the noise at least linear?"""
+    rejected = [t for t in (prediction, asymmetry) if t.p_value <= ALPHA / 2]
+    if rejected:
+        named = " and ".join(f"{t.statistic} (p = {t.p_value:.3g})" for t in rejected)
+        reasons.append(
+            f"A linear Gaussian process seen through a fixed function is rejected by {named}."
+        )
+        reasons.append(
+            f"Yet the local prediction error is {prediction.ratio:.2f} times that of linear "
+            "surrogates: what is foretold is not enough to call the motion deterministic."
+        )
+        return done("stochastic-nonlinear", "Less noise or finer sampling could uncover a rule.")  # type: ignore[no-any-return]
+    if n_samples < 200:
+        reasons.append(f"{n_samples} samples are too few for the tests to reject anything.")
+        return done("undetermined", "At least 200 samples, better 500.")  # type: ignore[no-any-return]
+    reasons.append(
+        "Neither prediction error nor time asymmetry differs from linear Gaussian surrogates "
+        f"(p = {prediction.p_value:.3g} and {asymmetry.p_value:.3g})."
+    )
+    return done("stochastic-linear", "A longer record could reveal a weak nonlinearity.")  # type: ignore[no-any-return]
