@@ -136,6 +136,13 @@ def correlation_sums(
     return np.array(sums), np.array(pairs)
 
 
+def _radius_of(points: np.ndarray, share: float) -> float:
+    """Radius within which about `share` of all pairs lie, from 40,000 random pairs."""
+    rng = np.random.default_rng(0)
+    a, b = rng.integers(0, len(points), size=(2, 40_000))
+    return float(np.quantile(np.linalg.norm(points[a] - points[b], axis=1), share))
+
+
 def _scaling_region(log_r: np.ndarray, log_c: np.ndarray, slopes: np.ndarray) -> tuple[int, int]:
     """Widest window of radii in which the local slope varies least: (start, stop), or (0, 0)."""
     best, score = (0, 0), -np.inf
@@ -220,7 +227,8 @@ def correlation_dimension(
     fits = [m for m in range(chosen.dimension, chosen.dimension + 4)
             if (m - 1) * chosen.delay < len(view.longest) // 3]  # fmt: skip
     dims = np.array(fits or [chosen.dimension])
-    radii = np.geomspace(1e-3, 3.0, _N_RADII) * np.sqrt(view.n_components)
+    widest = vectors_of(view, int(dims[-1]), chosen.delay).points
+    radii = np.geomspace(1e-3, 1.0, _N_RADII) * _radius_of(widest, 1.5 * _UPPER)
     log_r = np.log(radii)
     ceiling = eckmann_ruelle_ceiling(min(view.n_samples, 20_000))
     sums, slopes, fitted, by_block, scaling = [], [], [], [], (np.nan, np.nan)

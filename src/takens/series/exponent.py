@@ -182,16 +182,22 @@ def _ensemble(
     if not values:
         return np.full((0, _N_BLOCKS), np.nan), np.zeros((0, 4)), float("nan")
     fine = np.array(misfit) <= _MISFIT_RATIO * max(min(misfit), 1e-6)
-    return np.array(values)[fine], np.array(settings, dtype=float)[fine], float(np.nanmin(noise))
+    best = np.argsort(np.array(misfit)[fine], kind="stable")
+    return (
+        np.array(values)[fine][best],
+        np.array(settings, dtype=float)[fine][best],
+        float(np.nanmin(noise)),
+    )
 
 
 def _combine(values: np.ndarray, level: float, unit: str) -> Estimate:
-    """Median over settings; interval from blocks (sampling) and settings (method) together."""
+    """Median over the better half of the settings; interval from blocks and all settings."""
     from scipy.special import stdtrit
 
     centres = np.nanmean(values, axis=1)
-    centre = float(np.median(centres))
-    per_block = np.nanmedian(values, axis=0)
+    leading = slice(0, -(-len(centres) // 2))  # sorted by misfit: the better half of the settings
+    centre = float(np.median(centres[leading]))
+    per_block = np.nanmedian(values[leading], axis=0)
     n = int(np.isfinite(per_block).sum())
     sampling = float(np.nanstd(per_block, ddof=1) / np.sqrt(n)) if n > 1 else np.nan
     method = float(np.std(centres, ddof=1)) if len(centres) > 1 else 0.0
@@ -236,8 +242,8 @@ def largest_lyapunov(
 
     .. math:: \lambda = \lim_{n} \frac{1}{n\,\tau\,dt} \sum_{j=1}^{n} \ln \lVert J_j v_j \rVert .
 
-    The estimate is the median over the settings of the embedding ensemble and the local maps; the
-    interval joins the spread over ten blocks of the record (sampling) and over settings (method).
+    The estimate is the median over the settings (of the embedding ensemble and the local maps) whose
+    local fits are in the better half; the interval joins the spread over ten blocks of the record (sampling) and over settings (method).
 
     Parameters
     ----------

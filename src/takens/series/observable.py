@@ -183,8 +183,8 @@ def neighbours(
 ) -> tuple[np.ndarray, np.ndarray]:
     """The `k` nearest library points at least `theiler` samples away in time.
 
-    Rows that fall short are asked again with a larger ball, so the Theiler window never costs a
-    large query for every point.
+    Rows that fall short are asked again with a larger ball, and what then remains by all distances,
+    so the Theiler window never costs a large query for every point.
 
     Returns
     -------
@@ -193,15 +193,16 @@ def neighbours(
 
     Notes
     -----
-    Cost: O((N + n_queries k) log N) at the low dimensions of delay vectors.
+    Cost: O((N + n_queries k) log N) at the low dimensions of delay vectors; O(n_queries N) where
+    most neighbours in space are neighbours in time.
     """
     from scipy.spatial import cKDTree
 
     tree = cKDTree(library)
     n = len(queries)
     distances, indices = np.full((n, k), np.inf), np.full((n, k), -1)
-    pending, asked = np.arange(n), min(k + 20, len(library))
-    while pending.size:
+    pending = np.arange(n)
+    for asked in dict.fromkeys(min(a, len(library)) for a in (k + 20, 4 * (k + 20))):
         near, which = tree.query(queries[pending], k=asked)
         near, which = near.reshape(len(pending), -1), which.reshape(len(pending), -1)
         apart = np.abs(library_clock[which] - query_clock[pending][:, None]) > theiler
@@ -212,5 +213,23 @@ def neighbours(
         slot = rank[done][row, column] - 1
         distances[pending[done][row], slot] = near[done][row, column]
         indices[pending[done][row], slot] = which[done][row, column]
-        pending, asked = pending[~enough], min(asked * 3, len(library))
+        pending = pending[~enough]
+        if not pending.size:
+            return distances, indices
+    # What is left lies on slow stretches, surrounded by its own past: all distances are cheaper.
+    squares = np.sum(library**2, axis=1)
+    for block in np.array_split(pending, -(-len(pending) * len(library) // 4_000_000)):
+        here = queries[block]
+        squared = squares + np.sum(here**2, axis=1)[:, None] - 2 * here @ library.T
+        apart = np.abs(library_clock - query_clock[block][:, None]) > theiler
+        squared[~apart] = np.inf
+        few = min(k, len(library))
+        best = np.argpartition(squared, few - 1, axis=1)[:, :few]
+        length = np.sqrt(np.maximum(np.take_along_axis(squared, best, axis=1), 0))
+        order = np.argsort(length, axis=1)
+        length = np.take_along_axis(length, order, axis=1)
+        distances[block, :few] = length
+        indices[block, :few] = np.where(
+            np.isfinite(length), np.take_along_axis(best, order, axis=1), -1
+        )
     return distances, indices

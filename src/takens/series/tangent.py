@@ -9,6 +9,9 @@ import numpy as np
 from takens.series.observable import DelayVectors, neighbours
 
 
+_PIECE = 150  # steps that one vector is followed; more would only lengthen the loop
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class LocalModel:
     """How the local map is fitted: number of neighbours and whether curvature is included."""
@@ -169,23 +172,34 @@ def tangent_growth(maps: TangentMaps, rng: np.random.Generator, n_discarded: int
     applied to the vector, the older blocks shift. NaN while the vector is still aligning, and
     after a chain has ended.
     """
-    n_steps, n_chains, p, dim = maps.gradients.shape
-    vector = rng.normal(size=(n_chains, dim))
-    vector /= np.linalg.norm(vector, axis=1, keepdims=True)
-    growth = np.full((n_steps, n_chains), np.nan)
-    for step in range(n_steps):
-        newest = np.einsum("cpd,cd->cp", maps.gradients[step], vector)
-        moved = np.concatenate([newest, vector[:, : dim - p]], axis=1)
-        size = np.linalg.norm(moved, axis=1)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            growth[step] = np.log(size)
-            vector = moved / size[:, None]
-        broken = ~np.isfinite(vector).all(axis=1)
-        if (
-            broken.any()
-        ):  # a missing map: start afresh, the bias of realignment is one of many steps
-            fresh = rng.normal(size=(int(broken.sum()), dim))
-            vector[broken] = fresh / np.linalg.norm(fresh, axis=1, keepdims=True)
-            growth[step, broken] = np.nan
+    n_steps, _, p, dim = maps.gradients.shape
+    n_pieces = -(-n_steps // _PIECE)
+    steps = np.arange(-n_discarded, _PIECE)[:, None] + _PIECE * np.arange(n_pieces)
+    inside = (steps >= 0) & (steps < n_steps)
+    # Pieces run side by side; each starts early enough to align before its own steps begin.
+    gradients = maps.gradients[np.clip(steps, 0, n_steps - 1)]
+    gradients = gradients.reshape(len(steps), -1, p, dim)
+    active = np.repeat(inside, maps.gradients.shape[1], axis=1)
+    vector = _unit(rng.normal(size=(gradients.shape[1], dim)))[0]
+    log_growth = np.full(active.shape, np.nan)
+    for step in range(len(steps)):
+        newest = np.einsum("cpd,cd->cp", gradients[step], vector)
+        moved, size = _unit(np.concatenate([newest, vector[:, : dim - p]], axis=1))
+        # A missing map: start afresh; the bias of realigning is one of many steps.
+        broken = ~np.isfinite(size) | ~active[step] | (size == 0)
+        with np.errstate(divide="ignore"):
+            log_growth[step] = np.where(broken, np.nan, np.log(size))
+        if broken.any():
+            moved[broken] = _unit(rng.normal(size=(int(broken.sum()), dim)))[0]
+        vector = moved
+    kept = log_growth[n_discarded:].reshape(_PIECE, n_pieces, -1).transpose(1, 0, 2)
+    growth = kept.reshape(_PIECE * n_pieces, -1)[:n_steps]
     growth[:n_discarded] = np.nan
     return growth
+
+
+def _unit(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Rows over their length, and the lengths."""
+    size = np.sqrt(np.einsum("cd,cd->c", vectors, vectors))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return vectors / size[:, None], size
