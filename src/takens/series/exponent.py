@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
 _N_BLOCKS = 10
-_DISCARDED = 20
+_DISCARDED = 80  # maps until a vector has aligned: a neutral direction gives way only slowly
 _MISFIT_RATIO = (
     10.0  # settings whose local maps fit worse than this many times the best are dropped
 )
@@ -170,10 +170,11 @@ def _ensemble(
                 vectors, model, theiler=chosen.theiler, max_references=1500 if quick else 3000
             )
             n_steps = maps.gradients.shape[0]
-            if n_steps < 3 * _DISCARDED or not np.isfinite(maps.residual):
+            discarded = min(_DISCARDED, n_steps // 4)
+            if n_steps < 60 or not np.isfinite(maps.residual):
                 continue
-            growth = tangent_growth(maps, rng, _DISCARDED)
-            blocks = np.array_split(growth[_DISCARDED:], _N_BLOCKS, axis=0)
+            growth = tangent_growth(maps, rng, discarded)
+            blocks = np.array_split(growth[discarded:], _N_BLOCKS, axis=0)
             means = [np.nanmean(b) if np.isfinite(b).any() else np.nan for b in blocks]
             values.append(np.array(means) / (maps.lead * view.dt))
             settings.append((dimension, delay, model.n_neighbours, 1 + model.quadratic))

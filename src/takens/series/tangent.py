@@ -9,7 +9,7 @@ import numpy as np
 from takens.series.observable import DelayVectors, neighbours
 
 
-_PIECE = 150  # steps that one vector is followed; more would only lengthen the loop
+_PIECE = 300  # steps that one vector is followed; more would only lengthen the loop
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
