@@ -1,0 +1,610 @@
+"""Delimited text and month tables."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any
+
+import numpy as np
+
+from takens.core import Finding, InvalidInput
+from takens.data import clock
+from takens.data.table import MISSING, Column, Table, label, listed, rows_text, shown
+
+SAMPLE = 200  # lines looked at to find the delimiter and the header
+BLOCK = 50_000
+_NUMBER = re.compile(r"^[+-]?(\d+\.?\d*|\.\d+)([eEdD][+-]?\d+)?$|^[+-]?(inf|infinity)$", re.I)
+_COMMA_NUMBER = re.compile(r"^[+-]?(\d+,\d*|,\d+)([eE][+-]?\d+)?$")
+_GROUPED = re.compile(r"^[+-]?[1-9]\d{0,2}(,\d{3})+$")
+_BOTH_MARKS = re.compile(
+    r"^[+-]?(\d{1,3}(,\d{3})+\.\d*|\d{1,3}(\.\d{3})+,\d*|\d{1,3}(,\d{3}){2,}|\d{1,3}(\.\d{3}){2,})$"
+)
+_COMMENT = re.compile(r"(?m)^[ \t]*(?:#|%|//).*\n?")
+_RULE = re.compile(r"^[\s\-=_*+|~]*$")
+_UNIT_ROW = re.compile(
+    r"^[\[(]?(s|ms|us|min|h|d|days?|y|yr|K|°?C|degC|°?F|%|m|mm|cm|km|m/s|V|mV|A|mA|Hz|Pa|hPa|kPa|bar|W|kW|MW|g|kg|-|1)?[\])]?$"
+)
+_MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
+_NAMES = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar", " ": "white space"}
+
+
+def read_text(raw: bytes, what: str) -> Table:
+    """The table in the bytes of a text file."""
+    text, findings = _decode(raw, what)
+    if not text.strip():
+        raise InvalidInput(f"{what} is empty. Give a file with rows of numbers.")
+    comment = _last_comment(text)
+    if any(mark in text for mark in ("#", "%", "//")):
+        text, removed = _COMMENT.subn("", text)
+        if removed:
+            findings.append(
+                Finding(
+                    "comment-lines", f"{removed} comment line(s) were found.", "Skipped.", "note"
+                )
+            )
+    if not text.strip():
+        raise InvalidInput(f"{what} holds only comments. Give a file with rows of numbers.")
+    layout = _Layout(text, comment, what)
+    findings += layout.findings
+    quick = _quick(text, layout)
+    if quick is not None:
+        columns = [quick[:, i] for i in range(quick.shape[1])]
+        found = _Found(columns=[_Cells.of(c) for c in columns], n_rows=len(quick))
+    else:
+        found = _slow(text, layout, findings)
+    return _table(found, layout, findings, what)
+
+
+def _decode(raw: bytes, what: str) -> tuple[str, list[Finding]]:
+    findings: list[Finding] = []
+    head = raw[:4096]
+    for mark, codec in (
+        (b"\xef\xbb\xbf", "utf-8-sig"),
+        (b"\xff\xfe\x00\x00", "utf-32"),
+        (b"\x00\x00\xfe\xff", "utf-32"),
+        (b"\xff\xfe", "utf-16"),
+        (b"\xfe\xff", "utf-16"),
+    ):
+        if head.startswith(mark):
+            try:
+                return _lines(raw.decode(codec), what, findings), findings
+            except UnicodeDecodeError:
+                raise InvalidInput(
+                    f"{what} begins as {codec.removesuffix('-sig').upper()} text but is damaged or mixes encodings. Save it as UTF-8."
+                ) from None
+    nul = np.frombuffer(head[: len(head) // 2 * 2], np.uint8) == 0
+    for parity, codec in ((1, "utf-16-le"), (0, "utf-16-be")):
+        if len(nul) >= 8 and nul[parity::2].mean() > 0.9 and nul[1 - parity :: 2].mean() < 0.1:
+            findings.append(
+                Finding("encoding", "The text is UTF-16 without a mark.", "Read as such.", "note")
+            )
+            return _lines(raw.decode(codec, "replace"), what, findings), findings
+    if b"\x00" in raw:
+        raise InvalidInput(
+            f"{what} holds NUL bytes, so it is not plain text. Export it as CSV in UTF-8, or give "
+            "it the ending of its true format."
+        )
+    control = np.isin(np.frombuffer(raw[:65536], np.uint8), np.r_[1:9, 14:27, 28:32])
+    if control.mean() > 0.01:
+        raise InvalidInput(
+            f"{what} is binary, not text ({control.mean():.0%} control characters). Export it as CSV, "
+            "or give it the ending of its true format."
+        )
+    try:
+        return _lines(raw.decode("utf-8"), what, findings), findings
+    except UnicodeDecodeError as error:
+        findings.append(
+            Finding("encoding", f"The text is not UTF-8 (byte {error.start}).",
+                    "Read as Latin-1; letters in names may be wrong, numbers are not affected.")
+        )  # fmt: skip
+        return _lines(raw.decode("latin-1"), what, findings), findings
+
+
+def _lines(text: str, what: str, findings: list[Finding]) -> str:
+    text = text.removeprefix("\ufeff")
+    if "\x00" in text:
+        raise InvalidInput(
+            f"{what} holds NUL characters, so it is not plain text. Export it as CSV in UTF-8."
+        )
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    if text[:200].lstrip().lower().startswith(("<!doctype", "<html", "<?xml")):
+        raise InvalidInput(
+            f"{what} is a web page or XML, not a table. Save the data itself as CSV."
+        )
+    if text[:1] in "{[" and '"' in text[:200] and ":" in text[:500]:
+        raise InvalidInput(f"{what} looks like JSON. Save the data as CSV, one row per time.")
+    return text
+
+
+def _last_comment(text: str) -> str:
+    """The comment line directly above the data, where many programs put the names."""
+    last = ""
+    for line in islice(io.StringIO(text), SAMPLE):
+        bare = line.strip()
+        if bare.startswith(("#", "%", "//")):
+            last = bare.lstrip("#%/").strip()
+        elif bare:
+            break
+    return last
+
+
+def _fields(lines: Any, delimiter: str) -> Iterator[list[str]]:
+    if delimiter == " ":
+        return (row for line in lines if (row := line.split()))
+    reader = csv.reader(lines, delimiter=delimiter, skipinitialspace=True)
+    return (row for row in reader if row and (len(row) > 1 or row[0].strip()))
+
+
+def _is_value(cell: str) -> bool:
+    bare = cell.strip()
+    return bool(
+        bare.casefold() in MISSING or _NUMBER.match(bare) or _COMMA_NUMBER.match(bare)
+        or _BOTH_MARKS.match(bare) or clock.looks_like_date(bare) or clock.clock_times([bare]) is not None
+    )  # fmt: skip
+
+
+class _Layout:
+    """Delimiter, header, decimal mark: decided on the first lines."""
+
+    def __init__(self, text: str, comment: str, what: str) -> None:
+        self.what, self.findings = what, list[Finding]()
+        lines = [
+            x for x in islice(io.StringIO(text), SAMPLE + 50) if x.strip() and not _RULE.match(x)
+        ]
+        self.delimiter = self._guess([x[:200_000] for x in lines])
+        try:
+            csv.field_size_limit(10_000_000)
+            rows = list(_fields(lines, self.delimiter))
+        except csv.Error as error:
+            raise InvalidInput(
+                f"{what} could not be split into cells ({error}). Check its quotes, and save it as CSV."
+            ) from None
+        self.ended = len(rows) > 2 and all(not r[-1].strip() for r in rows) and len(rows[0]) > 2
+        if self.ended:
+            rows = [r[:-1] for r in rows]
+        self._header(rows, comment)
+        body = rows[self.skip :]
+        self.numeric = bool(body) and all(
+            _NUMBER.match(c.strip()) or c.strip().lower() == "nan" for r in body for c in r
+        )
+        self.comma = self._decimal(body)
+        self.month_table = self._is_month_table()
+
+    def _guess(self, lines: list[str]) -> str:
+        best, score = " ", 0.0
+        tail = lines[-40:] if len(lines) > 3 else lines[-2:]
+        for delimiter in (";", "\t", "|", ",", " "):
+            try:
+                counts = [len(r) for r in _fields(tail, delimiter)]
+            except csv.Error:
+                continue
+            if not counts:
+                continue
+            mode = max(set(counts), key=counts.count)
+            agree = counts.count(mode) / len(tail)
+            value = (
+                0.0
+                if mode < 2
+                else agree * {";": 1.1, "\t": 1.1, "|": 1.05, ",": 1.0, " ": 0.8}[delimiter]
+            )
+            if delimiter != " " and mode >= 2 and agree > 0.6:
+                values = [c for r in _fields(tail, delimiter) for c in r]
+                value *= 0.5 + 0.5 * sum(map(_is_value, values)) / len(values)
+            if value > score:
+                best, score = delimiter, value
+        return best if score else ","
+
+    def _header(self, rows: list[list[str]], comment: str) -> None:
+        widths = [len(r) for r in rows]
+        self.width = max(set(widths[-60:]), key=widths[-60:].count)
+        whole = [len(r) == self.width for r in rows]
+        known = [sum(map(_is_value, r)) for r in rows]
+        filled = [sum(bool(c.strip()) for c in r) for r in rows]
+        data = [
+            w and k > 0 and (any(_is_value(c) and c.strip().casefold() not in MISSING for c in r))
+            for w, k, r in zip(whole, known, rows, strict=True)
+        ]
+        first = next((i for i, d in enumerate(data) if d), None)
+        self.skip, self.header = 0, None
+        if first is None:
+            if len(rows) == 1:
+                raise InvalidInput(
+                    f"{self.what} has a header but no row of data. Give a file with rows of numbers."
+                )
+            first = 1 if whole[0] else 0
+        # A first row with text where the next row has values is a header, numbers in it or not.
+        if first == 0 and len(rows) > 1 and whole[0] and whole[1] and known[1] > known[0]:
+            odd = any(
+                not _is_value(a) and _is_value(b) for a, b in zip(rows[0], rows[1], strict=True)
+            )
+            first = 1 if odd and known[0] < self.width / 2 else 0
+        row = first - 1
+        units: list[str] | None = None
+        if (
+            row >= 1
+            and whole[row]
+            and whole[row - 1]
+            and filled[row - 1] == self.width
+            and all(_UNIT_ROW.match(c.strip()) for c in rows[row])
+        ):
+            units, row = rows[row], row - 1
+        if row >= 0 and whole[row] and filled[row] > 0:
+            self.header = [c.strip() for c in rows[row]]
+            if units is not None:
+                self.header = [
+                    f"{h} [{u.strip('[]() ')}]" if u.strip("[]() ") else h
+                    for h, u in zip(self.header, units, strict=True)
+                ]
+            if row:
+                self.findings.append(
+                    Finding(
+                        "preamble", f"{row} line(s) stand above the header.", "Skipped.", "note"
+                    )
+                )
+        elif first:
+            if (
+                any(k == 0 and n > 1 for k, n in zip(known[:first], widths[:first], strict=True))
+                and widths[first - 1] * 2 == self.width
+            ):
+                raise self._two_marks(widths[first - 1])
+            self.findings.append(
+                Finding(
+                    "preamble",
+                    f"{first} line(s) above the data do not fit the columns.",
+                    "Skipped; columns are named by position.",
+                )
+            )
+        if self.header is None and comment:
+            cells = (
+                comment.split()
+                if self.delimiter == " "
+                else [c.strip() for c in comment.split(self.delimiter)]
+            )
+            if len(cells) == self.width and not any(map(_is_value, cells)):
+                self.header = cells
+        self.skip = first
+
+    def _two_marks(self, n_names: int) -> InvalidInput:
+        return InvalidInput(
+            f"{self.what} has {n_names} names but {self.width} cells in a row, separated by commas. "
+            "It seems that the comma is both the decimal mark and the separator, which cannot be told "
+            "apart. Export it again with semicolons or tabs between cells, or with decimal points."
+        )
+
+    def _decimal(self, body: list[list[str]]) -> bool:
+        cells = [c.strip() for r in body for c in r if "," in c or c.count(".") > 1]
+        marks = [c for c in cells if _BOTH_MARKS.match(c)]
+        if marks:
+            raise InvalidInput(
+                f"{self.what} writes numbers with thousands separators, such as {shown(marks[0])}. "
+                "Numbers need one decimal mark and no other; export it without them."
+            )
+        numbers = [c for c in cells if _COMMA_NUMBER.match(c)]
+        if not numbers:
+            return False
+        if all(map(_GROUPED.match, numbers)):
+            if self.delimiter == ",":
+                raise InvalidInput(
+                    f"In {self.what} {shown(numbers[0])} may be a decimal comma or a thousands separator. "
+                    "Export it without thousands separators, or with decimal points."
+                )
+            self.findings.append(
+                Finding(
+                    "decimal-comma",
+                    f"Numbers such as {shown(numbers[0])} were read with a decimal comma.",
+                    "If the comma separates thousands, export the file without it.",
+                )
+            )
+            return True
+        self.findings.append(
+            Finding(
+                "decimal-comma",
+                f"Numbers such as {shown(numbers[0])} were read with a decimal comma.",
+                "",
+                "note",
+            )
+        )
+        return True
+
+    def _is_month_table(self) -> bool:
+        names = [h.strip().casefold() for h in self.header or []]
+        return (
+            len(names) == 13
+            and names[0] in ("year", "yr", "jahr")
+            and [n[:3] for n in names[1:]] == _MONTHS
+        )
+
+
+class _Cells:
+    """A column in the making: numbers where they are numbers, the text where it is not."""
+
+    def __init__(self) -> None:
+        self.blocks: list[np.ndarray] = []
+        self.texts: list[list[str]] = []
+        self.bad: list[int] = []
+        self.n_bad, self.n_rows, self.n_values, self.example = 0, 0, 0, ""
+
+    @classmethod
+    def of(cls, values: np.ndarray) -> _Cells:
+        made = cls()
+        made.blocks, made.n_rows, made.n_values = [values], len(values), len(values)
+        return made
+
+    def add(self, cells: list[str], comma: bool) -> None:
+        try:
+            if any("_" in c for c in cells):
+                raise ValueError  # Python reads 1_000 as a number; a file does not mean that
+            block = np.array(cells, dtype=float)
+            self.n_values += len(cells)
+        except ValueError:
+            block = self._one_by_one(cells, comma)
+        self.blocks.append(block)
+        self.texts.append(cells)
+        self.n_rows += len(cells)
+
+    def _one_by_one(self, cells: list[str], comma: bool) -> np.ndarray:
+        block = np.full(len(cells), np.nan)
+        for row, cell in enumerate(cells):
+            bare = cell.strip()
+            if bare.casefold() in MISSING:
+                continue
+            self.n_values += 1
+            if comma and _COMMA_NUMBER.match(bare):
+                bare = bare.replace(",", ".")
+            if _NUMBER.match(bare) and bare.isascii():
+                block[row] = float(bare.replace("D", "e").replace("d", "e"))
+                continue
+            self.n_bad += 1
+            self.example = self.example or bare
+            if len(self.bad) < 20:
+                self.bad.append(self.n_rows + row)
+        return block
+
+    @property
+    def is_text(self) -> bool:
+        return self.n_bad > 0 and self.n_bad >= 0.5 * self.n_values
+
+    def column(self, name: str, unit: str, raw: str) -> Column:
+        if self.is_text:
+            cells = np.array([c for part in self.texts for c in part], dtype=object)
+            return Column(name=name, unit=unit, raw=raw, values=cells)
+        values = self.blocks[0] if len(self.blocks) == 1 else np.concatenate(self.blocks)
+        return Column(
+            name=name,
+            unit=unit,
+            raw=raw,
+            values=values,
+            n_bad=self.n_bad,
+            bad_rows=tuple(self.bad),
+            example=self.example,
+        )
+
+
+class _Found:
+    def __init__(self, columns: list[_Cells], n_rows: int) -> None:
+        self.columns, self.n_rows = columns, n_rows
+
+
+def _quick(text: str, layout: _Layout) -> np.ndarray | None:
+    """A plain table of numbers through NumPy's C reader; None where it is not that plain."""
+    if not layout.numeric or layout.comma or layout.month_table or layout.ended:
+        return None
+    start = 0
+    for _ in range(len(_head(text, layout))):
+        start = text.index("\n", start) + 1
+    source = io.StringIO(text)
+    source.seek(start)
+    delimiter = None if layout.delimiter == " " else layout.delimiter
+    quote = '"' if '"' in text[start : start + 20_000] else None
+    try:
+        return np.loadtxt(source, delimiter=delimiter, comments=None, quotechar=quote, ndmin=2)
+    except ValueError:
+        return None
+
+
+def _head(text: str, layout: _Layout) -> list[str]:
+    """The physical lines above the data, rules and blank lines included."""
+    head, seen = [], 0
+    for line in io.StringIO(text):
+        solid = bool(line.strip()) and not _RULE.match(line)
+        if solid and seen == layout.skip:
+            break
+        seen += solid
+        head.append(line)
+    return head
+
+
+def _slow(text: str, layout: _Layout, findings: list[Finding]) -> _Found:
+    source = io.StringIO(text)
+    for _ in _head(text, layout):
+        source.readline()
+    lines = (
+        line
+        for line in source
+        if not (line.isspace() or (_RULE.match(line) and not line.strip() == "-"))
+    )
+    rows = _fields(lines, layout.delimiter)
+    columns = [_Cells() for _ in range(layout.width)]
+    ragged: list[tuple[int, list[str]]] = []
+    done = 0
+    while True:
+        try:
+            block = list(islice(rows, BLOCK))
+        except csv.Error as error:
+            raise InvalidInput(
+                f"{layout.what} could not be split into cells near data row {done + 1} ({error}). Check its quotes, and save it as CSV."
+            ) from None
+        if not block:
+            break
+        if layout.ended:
+            block = [r[:-1] if len(r) == layout.width + 1 else r for r in block]
+        whole = [r for r in block if len(r) == layout.width]
+        if len(whole) < len(block):
+            whole = _mend(block, layout, done, ragged)
+        for cells, column in zip(zip(*whole, strict=True), columns, strict=False):
+            column.add(list(cells), layout.comma)
+        done += len(block)
+        if len(ragged) > 1000:
+            break
+    _judge(ragged, done, layout, findings)
+    return _Found(columns=columns, n_rows=columns[0].n_rows if columns else 0)
+
+
+def _mend(
+    block: list[list[str]], layout: _Layout, done: int, ragged: list[tuple[int, list[str]]]
+) -> list[list[str]]:
+    kept = []
+    for index, row in enumerate(block):
+        if len(row) == layout.width:
+            kept.append(row)
+        elif layout.month_table and 1 < len(row) < layout.width and all(map(_is_value, row)):
+            kept.append(row + [""] * (layout.width - len(row)))  # the year that is not over
+        else:
+            ragged.append((done + index, row))
+    return kept
+
+
+def _judge(
+    ragged: list[tuple[int, list[str]]], n_rows: int, layout: _Layout, findings: list[Finding]
+) -> None:
+    """Rows that do not fit: a footer or a cut last line is skipped, anything else refused."""
+    if not ragged:
+        return
+    tail = ragged
+    in_tail = all(row >= n_rows - len(tail) for row, _ in tail)
+    footer = (
+        in_tail
+        and len(tail) <= 20
+        and not any(_NUMBER.match(c.strip()) for _, r in tail for c in r[:1])
+    )
+    cut = (
+        len(tail) == 1
+        and tail[0][0] == n_rows - 1
+        and len(tail[0][1]) < layout.width
+        and n_rows > 3
+    )
+    if footer or cut:
+        what = "footer line(s) after" if footer else "incomplete row at the end of"
+        findings.append(
+            Finding(
+                "trailing-lines",
+                f"{len(tail)} {what} the data.",
+                "Left out.",
+                "note" if footer else "caution",
+            )
+        )
+        return
+    if (
+        layout.header
+        and layout.delimiter == ","
+        and all(len(r) == 2 * layout.width for _, r in tail)
+    ):
+        raise layout._two_marks(layout.width)
+    row, cells = tail[0]
+    raise InvalidInput(
+        f"{len(tail)} row(s) of {layout.what} do not have {layout.width} cells (data rows {rows_text([r for r, _ in tail])}; "
+        f"row {row + 1} has {len(cells)}; cells are separated by {_NAMES[layout.delimiter]}). Every row needs as many cells as "
+        "the header; correct those rows, or quote cells that hold the separator."
+    )
+
+
+def _table(found: _Found, layout: _Layout, findings: list[Finding], what: str) -> Table:
+    if found.n_rows == 0:
+        raise InvalidInput(
+            f"{what} has a header but no row of data. Give a file with rows of numbers."
+        )
+    headers = layout.header
+    if headers is None:
+        headers = [f"x{i}" for i in range(layout.width)] if layout.width > 1 else ["x"]
+        findings.append(
+            Finding(
+                "no-header",
+                "The file has no header.",
+                f"Columns were named {listed(headers, 3)}.",
+                "note",
+            )
+        )
+    if layout.month_table:
+        return _months(found, headers, findings)
+    names, units, said = label(headers)
+    findings += said
+    columns = [
+        c.column(n, u, h) for c, n, u, h in zip(found.columns, names, units, headers, strict=True)
+    ]
+    first = columns[0]
+    counter = (
+        layout.header is not None
+        and len(columns) > 1
+        and (not headers[0] or headers[0] == "Unnamed: 0")
+    )
+    if (
+        counter
+        and first.kind == "number"
+        and found.n_rows > 1
+        and (np.diff(first.values) == 1).all()
+        and first.values[0] in (0, 1)
+    ):
+        findings.append(
+            Finding(
+                "row-counter",
+                "The first column has no name and counts the rows.",
+                "Left out.",
+                "note",
+            )
+        )
+        columns = columns[1:]
+    return Table(columns=tuple(columns), findings=tuple(findings))
+
+
+def _months(found: _Found, headers: list[str], findings: list[Finding]) -> Table:
+    """A table of one row per year and one column per month, unrolled."""
+    columns = [c.column(h, "", h) for c, h in zip(found.columns, headers, strict=True)]
+    mixed = [c for c in columns if c.kind != "number" or c.n_bad]
+    if mixed:
+        raise InvalidInput(
+            f"The month table holds text in column {shown(mixed[0].name)}, such as {shown(mixed[0].example)}. Clear those cells."
+        )
+    years = columns[0].values
+    if not np.isfinite(years).all() or (years != np.round(years)).any():
+        raise InvalidInput("A row of the month table has no whole year. Correct the first column.")
+    values = np.column_stack([c.values for c in columns[1:]]).ravel()
+    dates = (
+        ((years.astype(int)[:, None] - 1970) * 12 + np.arange(12))
+        .ravel()
+        .astype("M8[M]")
+        .astype("M8[us]")
+    )
+    order = np.argsort(dates, kind="stable")
+    dates, values = dates[order], values[order]
+    known = np.flatnonzero(np.isfinite(values))
+    if known.size == 0:
+        raise InvalidInput("The month table holds no number. Give a table with values.")
+    span = slice(known[0], known[-1] + 1)
+    findings.append(
+        Finding(
+            "month-table",
+            f"A table of {len(years)} years by 12 months.",
+            "Read row by row as one monthly record.",
+            "note",
+        )
+    )
+    return Table(
+        columns=(
+            Column(name="date", values=dates[span]),
+            Column(name="value", values=values[span]),
+        ),
+        findings=tuple(findings),
+        time="date",
+    )
+
+
+def table_of_rows(rows: list[list[str]], what: str) -> Table:
+    """The table in rows of cells, as a sheet gives them."""
+    out = io.StringIO()
+    csv.writer(out, delimiter="\t", lineterminator="\n").writerows(rows)
+    return read_text(out.getvalue().encode(), what)
