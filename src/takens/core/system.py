@@ -1,7 +1,5 @@
 """Systems: rules for how a state evolves. Equinox modules in float64; parameters are array fields."""
 
-from __future__ import annotations
-
 import abc
 from typing import Any
 
@@ -11,9 +9,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from takens.core.compile_cache import enable_compile_cache
 from takens.core.errors import InvalidInput, WrongKind
 
 jax.config.update("jax_enable_x64", True)  # once, here: a room that needs JAX imports this module
+enable_compile_cache()
 
 State = Float[Array, " dim"]
 
@@ -50,7 +50,7 @@ class AbstractSystem(eqx.Module):
         return len(self.names)
 
     @abc.abstractmethod
-    def as_map(self, dt: float = 1.0) -> AbstractMap:
+    def as_map(self, dt: float = 1.0) -> "AbstractMap":
         """The evolution operator over `dt`. Orbit analyses are written once, against it."""
 
 
@@ -61,7 +61,7 @@ class AbstractMap(AbstractSystem):
     def step(self, n: Any, x: Any, u: Any = None) -> Any:
         """The state after one iterate; `x` has shape (dim,), `n` counts iterates from zero."""
 
-    def as_map(self, dt: float = 1.0) -> AbstractMap:
+    def as_map(self, dt: float = 1.0) -> "AbstractMap":
         """The map itself: it advances by one iterate, and no other `dt` has a meaning."""
         if dt != 1:
             raise InvalidInput(
@@ -98,7 +98,7 @@ class AbstractFlow(AbstractSystem):
     def vector_field(self, t: Any, x: Any, u: Any = None) -> Any:
         """The rate of change of the state, in state units per time unit."""
 
-    def as_map(self, dt: float = 1.0) -> AbstractMap:
+    def as_map(self, dt: float = 1.0) -> "AbstractMap":
         """The flow observed every `dt` time units."""
         if not (np.isfinite(dt) and dt != 0):
             raise InvalidInput(f"dt = {dt}; expected a finite, nonzero time step.")
@@ -116,7 +116,7 @@ class AbstractDiffusion(AbstractSystem):
     def diffusion(self, t: Any, x: Any, u: Any = None) -> Any:
         """The noise matrix, shape (dim, noise), in state units per square root of time."""
 
-    def as_map(self, dt: float = 1.0) -> AbstractMap:
+    def as_map(self, dt: float = 1.0) -> "AbstractMap":
         """Refused: a diffusion has no evolution operator on states, only on distributions."""
         raise WrongKind(
             f"{type(self).__name__} is a diffusion; this question needs a deterministic system. "
