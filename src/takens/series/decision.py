@@ -1,8 +1,9 @@
-"""The decision rule of the verdict: numbers in, kind of motion out, every threshold in one place."""
+"""The decision rule of the verdict: numbers in, kind of motion out, all thresholds in one place."""
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -48,9 +49,13 @@ class Decision:
 def harmonic(lines: Lines, n_samples: int) -> bool:
     """Whether all lines are multiples of one frequency, the strongest's or a fraction of it.
 
-    Lines that carry less than a thousandth of the strongest one's power are left out.
+    Lines are left out that carry less than a thousandth of the strongest one's power, or no more
+    than the largest of the residual noise's own Fourier lines would in 99 of 100 records.
     """
-    strong = lines.powers > 1e-3 * lines.powers.max()
+    fitted = 2 * n_samples / 3
+    by_chance = 2 * lines.unexplained_inside / fitted * (np.log(fitted / 2) + 4.6)
+    strong = lines.powers > max(1e-3 * lines.powers.max(), by_chance)
+    strong[np.argmax(lines.powers)] = True
     frequencies = lines.frequencies[strong]
     errors = lines.frequency_errors[strong]
     first = int(np.argmax(lines.powers[strong]))
@@ -74,33 +79,86 @@ def _lines_hold(lines: Lines, error: float) -> bool:
 
 
 def _collect(
-    lines: Lines, prediction: SurrogateTest, asymmetry: SurrogateTest,
-    exponent: LargestLyapunov, steady: Stationarity, enough: Sufficiency,
-) -> tuple[Evidence, ...]:  # fmt: skip
+    lines: Lines,
+    prediction: SurrogateTest,
+    asymmetry: SurrogateTest,
+    exponent: LargestLyapunov,
+    steady: Stationarity,
+    enough: Sufficiency,
+) -> tuple[Evidence, ...]:
     low = exponent.exponent.interval[0]
     rows = [
-        ("lines: unexplained held-out variance", lines.unexplained_outside, LINES_UNEXPLAINED,
-         "periodic or quasiperiodic when below",
-         f"{len(lines.frequencies)} sinusoids fitted to two thirds leave this share of the rest"),
-        ("prediction error: p-value", prediction.p_value, ALPHA / 2,
-         "nonlinear when at or below", "local prediction against IAAFT surrogates"),
-        ("prediction error: ratio to surrogates", prediction.ratio, DETERMINISTIC_RATIO,
-         "deterministic when below", "error over the median error of the surrogates"),
-        ("time asymmetry: p-value", asymmetry.p_value, ALPHA / 2,
-         "nonlinear when at or below", "skewness of increments against IAAFT surrogates"),
-        ("exponent: lower end of the interval", low, 0.0, "chaotic when above",
-         f"largest Lyapunov exponent in {exponent.exponent.unit}"),
-        ("length in characteristic periods", enough.length_in_periods, 30.0,
-         "chaos can be claimed when above", "record length over characteristic period"),
-        ("unit root: p-value", steady.unit_root_p, 0.05,
-         "random walk not ruled out when above", "augmented Dickey-Fuller"),
-        ("level stationarity: KPSS", steady.kpss_statistic, 0.739,
-         "level not constant when above", "Kwiatkowski-Phillips-Schmidt-Shin"),
-        ("drift over the record", abs(steady.drift), 1.0, "nonstationary when above",
-         "in standard deviations"),
-        ("largest over smallest block variance", steady.variance_ratio, 4.0,
-         "nonstationary when above", "ten blocks"),
-    ]  # fmt: skip
+        (
+            "lines: unexplained held-out variance",
+            lines.unexplained_outside,
+            LINES_UNEXPLAINED,
+            "periodic or quasiperiodic when below",
+            f"{len(lines.frequencies)} sinusoids fitted to two thirds leave this share of the rest",
+        ),
+        (
+            "prediction error: p-value",
+            prediction.p_value,
+            ALPHA / 2,
+            "nonlinear when at or below",
+            "local prediction against IAAFT surrogates",
+        ),
+        (
+            "prediction error: ratio to surrogates",
+            prediction.ratio,
+            DETERMINISTIC_RATIO,
+            "deterministic when below",
+            "error over the median error of the surrogates",
+        ),
+        (
+            "time asymmetry: p-value",
+            asymmetry.p_value,
+            ALPHA / 2,
+            "nonlinear when at or below",
+            "skewness of increments against IAAFT surrogates",
+        ),
+        (
+            "exponent: lower end of the interval",
+            low,
+            0.0,
+            "chaotic when above",
+            f"largest Lyapunov exponent in {exponent.exponent.unit}",
+        ),
+        (
+            "length in characteristic periods",
+            enough.length_in_periods,
+            30.0,
+            "chaos can be claimed when above",
+            "record length over characteristic period",
+        ),
+        (
+            "unit root: p-value",
+            steady.unit_root_p,
+            0.05,
+            "random walk not ruled out when above",
+            "augmented Dickey-Fuller",
+        ),
+        (
+            "level stationarity: KPSS",
+            steady.kpss_statistic,
+            0.739,
+            "level not constant when above",
+            "Kwiatkowski-Phillips-Schmidt-Shin",
+        ),
+        (
+            "drift over the record",
+            abs(steady.drift),
+            1.0,
+            "nonstationary when above",
+            "in standard deviations",
+        ),
+        (
+            "largest over smallest block variance",
+            steady.variance_ratio,
+            4.0,
+            "nonstationary when above",
+            "ten blocks",
+        ),
+    ]
     return tuple(
         Evidence(name=n, value=float(v), threshold=t, supports=s, text=x) for n, v, t, s, x in rows
     )
@@ -152,20 +210,25 @@ def decide(
     return _stochastic(prediction, asymmetry, n_samples, reasons, done)
 
 
-def _regular(lines: Lines, n_samples: int, reasons: list[str], done: Any) -> Decision:
+def _regular(
+    lines: Lines, n_samples: int, reasons: list[str], done: Callable[..., Decision]
+) -> Decision:
     if harmonic(lines, n_samples):
         reasons.append("All of them are multiples of one frequency.")
-        return done("periodic", "A longer record could resolve a second frequency close by.")  # type: ignore[no-any-return]
+        return done("periodic", "A longer record could resolve a second frequency close by.")
     reasons.append("Their frequencies are not multiples of one.")
-    return done(  # type: ignore[no-any-return]
-        "quasiperiodic", "A longer record could show that the frequencies lock."
-    )
+    return done("quasiperiodic", "A longer record could show that the frequencies lock.")
 
 
 def _deterministic(
-    enough: Sufficiency, rhythm: Spectrum, lines: Lines, exponent: LargestLyapunov, n_samples: int,
-    reasons: list[str], done: Any,
-) -> Decision:  # fmt: skip
+    enough: Sufficiency,
+    rhythm: Spectrum,
+    lines: Lines,
+    exponent: LargestLyapunov,
+    n_samples: int,
+    reasons: list[str],
+    done: Callable[..., Decision],
+) -> Decision:
     """A rule is at work: chaos, a cycle with many harmonics, or a question left open."""
     estimate = exponent.exponent
     low, high = estimate.interval
@@ -177,9 +240,9 @@ def _deterministic(
             reasons.append(
                 f"The record is long enough: {enough.length_in_periods:.3g} characteristic periods."
             )
-            return done("chaotic", "More noise than estimated would weaken the exponent.")  # type: ignore[no-any-return]
+            return done("chaotic", "More noise than estimated would weaken the exponent.")
         reasons.append("The record does not suffice for a claim of chaos: " + enough.needs[0] + ".")
-        return done("undetermined")  # type: ignore[no-any-return]
+        return done("undetermined")
     small = abs(estimate.value) * rhythm.characteristic_period < NEUTRAL_GROWTH
     if small and low <= 0 <= high and lines.unexplained_outside < LINES_UNEXPLAINED:
         reasons.append(f"The largest Lyapunov exponent is zero within its interval: {estimate}.")
@@ -189,14 +252,17 @@ def _deterministic(
         if estimate.is_finite
         else "The largest Lyapunov exponent could not be estimated."
     )
-    return done("undetermined", "A longer record, or one with less noise, would fix the exponent.")  # type: ignore[no-any-return]
+    return done("undetermined", "A longer record, or one with less noise, would fix the exponent.")
 
 
 def _stochastic(
-    prediction: SurrogateTest, asymmetry: SurrogateTest, n_samples: int, reasons: list[str],
-    done: Any,
-) -> Decision:  # fmt: skip
-    """No rule strong enough to foretell: is the noise at least linear?"""
+    prediction: SurrogateTest,
+    asymmetry: SurrogateTest,
+    n_samples: int,
+    reasons: list[str],
+    done: Callable[..., Decision],
+) -> Decision:
+    """Tell linear from nonlinear noise where no rule is strong enough to foretell."""
     rejected = [t for t in (prediction, asymmetry) if t.p_value <= ALPHA / 2]
     if rejected:
         named = " and ".join(f"{t.statistic} (p = {t.p_value:.3g})" for t in rejected)
@@ -207,12 +273,12 @@ def _stochastic(
             f"Yet the local prediction error is {prediction.ratio:.2f} times that of linear "
             "surrogates: what is foretold is not enough to call the motion deterministic."
         )
-        return done("stochastic-nonlinear", "Less noise or finer sampling could uncover a rule.")  # type: ignore[no-any-return]
+        return done("stochastic-nonlinear", "Less noise or finer sampling could uncover a rule.")
     if n_samples < 200:
         reasons.append(f"{n_samples} samples are too few for the tests to reject anything.")
-        return done("undetermined", "At least 200 samples, better 500.")  # type: ignore[no-any-return]
+        return done("undetermined", "At least 200 samples, better 500.")
     reasons.append(
         "Neither prediction error nor time asymmetry differs from linear Gaussian surrogates "
         f"(p = {prediction.p_value:.3g} and {asymmetry.p_value:.3g})."
     )
-    return done("stochastic-linear", "A longer record could reveal a weak nonlinearity.")  # type: ignore[no-any-return]
+    return done("stochastic-linear", "A longer record could reveal a weak nonlinearity.")

@@ -224,8 +224,11 @@ def correlation_dimension(
 
     view = observable(data)
     chosen = embedding(view) if settings is None else settings
-    fits = [m for m in range(chosen.dimension, chosen.dimension + 4)
-            if (m - 1) * chosen.delay < len(view.longest) // 3]  # fmt: skip
+    fits = [
+        m
+        for m in range(chosen.dimension, chosen.dimension + 4)
+        if (m - 1) * chosen.delay < len(view.longest) // 3
+    ]
     dims = np.array(fits or [chosen.dimension])
     widest = vectors_of(view, int(dims[-1]), chosen.delay).points
     radii = np.geomspace(1e-3, 1.0, _N_RADII) * _radius_of(widest, 1.5 * _UPPER)
@@ -249,9 +252,11 @@ def correlation_dimension(
             part = slice(start, stop)
             fitted.append(np.polyfit(log_r[part], log_c[part], 1)[0])
             by_block.append(
-                [np.polyfit(log_r[part], b[part], 1)[0] if np.isfinite(b[part]).all() else np.nan
-                 for b in log_blocks]
-            )  # fmt: skip
+                [
+                    np.polyfit(log_r[part], b[part], 1)[0] if np.isfinite(b[part]).all() else np.nan
+                    for b in log_blocks
+                ]
+            )
             scaling = (float(radii[start]), float(radii[stop - 1]))
         else:
             fitted.append(np.nan)
@@ -271,12 +276,23 @@ def correlation_dimension(
         error = float(np.hypot(sampling, known.std(ddof=1)))
         half = float(stdtrit(max(n - 1, 1), 0.5 + level / 2)) * error
         estimate = Estimate(
-            value=centre, interval=(centre - half, centre + half), standard_error=error,
-            level=level, method=f"{n} blocks x {known.size} embedding dimensions",
-        )  # fmt: skip
+            value=centre,
+            interval=(centre - half, centre + half),
+            standard_error=error,
+            level=level,
+            method=f"{n} blocks x {known.size} embedding dimensions",
+        )
     require(status, throw=throw)
     return CorrelationDimension(
-        dimension=estimate, embedding_dimensions=dims, slopes_by_dimension=found, radii=radii,
-        correlation_sums=np.array(sums), local_slopes=np.array(slopes), scaling=scaling,
-        ceiling=ceiling, status=status, cautions=view.findings, provenance={"level": level},
-    )  # fmt: skip
+        dimension=estimate,
+        embedding_dimensions=dims,
+        slopes_by_dimension=found,
+        radii=radii,
+        correlation_sums=np.array(sums),
+        local_slopes=np.array(slopes),
+        scaling=scaling,
+        ceiling=ceiling,
+        status=status,
+        cautions=view.findings,
+        provenance={"level": level},
+    )

@@ -1,4 +1,4 @@
-"""State space from one signal: delay by mutual information, dimension by Cao and false neighbours."""
+"""State space from one signal: its delay by mutual information, dimension by two criteria."""
 
 from __future__ import annotations
 
@@ -184,9 +184,13 @@ def _cao_and_false(
         if len(asked) < 20:
             break
         distance, which = neighbours(
-            here.points[usable], here.clock[usable], here.points[asked], here.clock[asked],
-            k=1, theiler=theiler,
-        )  # fmt: skip
+            here.points[usable],
+            here.clock[usable],
+            here.points[asked],
+            here.clock[asked],
+            k=1,
+            theiler=theiler,
+        )
         seen = which[:, 0] >= 0
         if seen.sum() < 20:
             break
@@ -282,12 +286,24 @@ def embedding(data: Any, *, max_dimension: int = 8) -> Embedding:
         if (m - 1) * d < span
     ] or [(dimension, 1)]
     return Embedding(
-        delay=delay, dimension=dimension, settings=np.array(pairs), theiler=theiler, lags=lags,
-        mutual_information=information, autocorrelation=correlation, dimensions=dims, cao_e1=e1,
-        cao_e2=e2, false_neighbours=false, map_like=map_like, dt=view.dt,
-        time_unit=view.time_unit, label=view.label, cautions=tuple(cautions),
+        delay=delay,
+        dimension=dimension,
+        settings=np.array(pairs),
+        theiler=theiler,
+        lags=lags,
+        mutual_information=information,
+        autocorrelation=correlation,
+        dimensions=dims,
+        cao_e1=e1,
+        cao_e2=e2,
+        false_neighbours=false,
+        map_like=map_like,
+        dt=view.dt,
+        time_unit=view.time_unit,
+        label=view.label,
+        cautions=tuple(cautions),
         provenance={"max_dimension": max_dimension, "n_samples": view.n_samples},
-    )  # fmt: skip
+    )
 
 
 def vectors_of(view: Observable, dimension: int, delay: int) -> DelayVectors:

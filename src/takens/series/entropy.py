@@ -160,12 +160,21 @@ def permutation_entropy(
         error = float(each.std(ddof=1) / np.sqrt(_N_BLOCKS))
         half = float(stdtrit(_N_BLOCKS - 1, 0.5 + level / 2)) * error
         estimate = Estimate(
-            value=centre, interval=(max(centre - half, 0.0), min(centre + half, 1.0)),
-            standard_error=error, level=level, method=f"{_N_BLOCKS} blocks",
-        )  # fmt: skip
+            value=centre,
+            interval=(max(centre - half, 0.0), min(centre + half, 1.0)),
+            standard_error=error,
+            level=level,
+            method=f"{_N_BLOCKS} blocks",
+        )
     sorted_patterns = patterns[np.argsort(patterns @ weights)]
     return PermutationEntropy(
-        entropy=estimate, patterns=sorted_patterns, frequencies=frequencies, missing=missing,
-        order=order, delay=delay, status=status, cautions=view.findings,
+        entropy=estimate,
+        patterns=sorted_patterns,
+        frequencies=frequencies,
+        missing=missing,
+        order=order,
+        delay=delay,
+        status=status,
+        cautions=view.findings,
         provenance={"order": order, "delay": delay},
-    )  # fmt: skip
+    )

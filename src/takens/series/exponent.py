@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _N_BLOCKS = 10
 _DISCARDED = 80  # maps until a vector has aligned: a neutral direction gives way only slowly
+_NOISE_DOUBT = 2.0  # standard error, in shares of the exponent, for each unit of noise level
 _MISFIT_RATIO = (
     10.0  # settings whose local maps fit worse than this many times the best are dropped
 )
@@ -44,7 +45,8 @@ class LargestLyapunov(AbstractResult):
     divergence : array, shape (n_curves, n_lags)
         Mean logarithm of the distance of neighbours, in standard deviations.
     divergence_slope : float
-        Sustained slope of the curve of the largest dimension, per time unit: an independent, cruder check.
+        Sustained slope of the curve of the largest dimension, per time unit: an
+        independent, cruder check.
     noise_level : float
         Upper bound on observational noise, as a share of the standard deviation.
     """
@@ -120,9 +122,13 @@ def divergence_curve(
     library = usable[:: max(1, -(-len(usable) // 20_000))]
     refs = usable[:: max(1, -(-len(usable) // max_references))]
     _, which = neighbours(
-        vectors.points[library], vectors.clock[library], vectors.points[refs], vectors.clock[refs],
-        k=1, theiler=theiler,
-    )  # fmt: skip
+        vectors.points[library],
+        vectors.clock[library],
+        vectors.points[refs],
+        vectors.clock[refs],
+        k=1,
+        theiler=theiler,
+    )
     seen = which[:, 0] >= 0
     a, b = refs[seen], library[which[seen, 0]]
     p, curve = vectors.n_components, np.full(n_lags + 1, np.nan)
@@ -176,6 +182,8 @@ def _ensemble(
             growth = tangent_growth(maps, rng, discarded)
             blocks = np.array_split(growth[discarded:], _N_BLOCKS, axis=0)
             means = [np.nanmean(b) if np.isfinite(b).any() else np.nan for b in blocks]
+            if not np.isfinite(means).any():
+                continue
             values.append(np.array(means) / (maps.lead * view.dt))
             settings.append((dimension, delay, model.n_neighbours, 1 + model.quadratic))
             noise.append(maps.noise)
@@ -191,23 +199,31 @@ def _ensemble(
     )
 
 
-def _combine(values: np.ndarray, level: float, unit: str) -> Estimate:
+def _combine(values: np.ndarray, noise: float, level: float, unit: str) -> Estimate:
     """Median over the better half of the settings; interval from blocks and all settings."""
     from scipy.special import stdtrit
 
-    centres = np.nanmean(values, axis=1)
+    known = np.isfinite(values).all(axis=0)  # blocks that every setting has answered
+    values = values[:, known] if known.any() else values
+    centres = np.array([float(np.mean(row[np.isfinite(row)])) for row in values])
     leading = slice(0, -(-len(centres) // 2))  # sorted by misfit: the better half of the settings
     centre = float(np.median(centres[leading]))
-    per_block = np.nanmedian(values[leading], axis=0)
-    n = int(np.isfinite(per_block).sum())
-    sampling = float(np.nanstd(per_block, ddof=1) / np.sqrt(n)) if n > 1 else np.nan
+    n = int(known.sum())
+    sampling = 0.0
+    if n > 1:
+        sampling = float(np.std(np.median(values[leading], axis=0), ddof=1) / np.sqrt(n))
     method = float(np.std(centres, ddof=1)) if len(centres) > 1 else 0.0
-    error = float(np.hypot(sampling, method))
+    doubt = _NOISE_DOUBT * noise * abs(centre)
+    error = float(np.sqrt(sampling**2 + method**2 + doubt**2))
     half = float(stdtrit(max(n - 1, 1), 0.5 + level / 2)) * error
     return Estimate(
-        value=centre, interval=(centre - half, centre + half), standard_error=error, level=level,
-        unit=unit, method=f"{n} blocks x {len(centres)} settings",
-    )  # fmt: skip
+        value=centre,
+        interval=(centre - half, centre + half),
+        standard_error=error,
+        level=level,
+        unit=unit,
+        method=f"{n} blocks x {len(centres)} settings",
+    )
 
 
 def _derived(exponent: Estimate, noise: float, unit: str) -> tuple[Estimate, Estimate]:
@@ -218,9 +234,12 @@ def _derived(exponent: Estimate, noise: float, unit: str) -> tuple[Estimate, Est
 
     def over(amount: float, method: str) -> Estimate:
         return Estimate(
-            value=amount / exponent.value, interval=(amount / high, amount / low),
-            level=exponent.level, unit=unit, method=method,
-        )  # fmt: skip
+            value=amount / exponent.value,
+            interval=(amount / high, amount / low),
+            level=exponent.level,
+            unit=unit,
+            method=method,
+        )
 
     gain = float(np.log(0.4 / min(max(noise, 1e-3), 0.2)))
     return over(float(np.log(2)), "from the exponent"), over(gain, "from exponent and noise bound")
@@ -243,8 +262,10 @@ def largest_lyapunov(
 
     .. math:: \lambda = \lim_{n} \frac{1}{n\,\tau\,dt} \sum_{j=1}^{n} \ln \lVert J_j v_j \rVert .
 
-    The estimate is the median over the settings (of the embedding ensemble and the local maps) whose
-    local fits are in the better half; the interval joins the spread over ten blocks of the record (sampling) and over settings (method).
+    The estimate is the median over the settings (of the embedding ensemble and the local maps)
+    whose local fits are in the better half; the interval joins the spread over ten blocks of
+    the record (sampling), over settings (method) and an allowance of twice the noise level for
+    the bias that noise causes.
 
     Parameters
     ----------
@@ -301,7 +322,9 @@ def largest_lyapunov(
     status = Status.OK if len(values) else Status.TOO_SHORT
     require(status, throw=throw)
     cautions = list(view.findings)
-    exponent = _combine(values, level, unit) if len(values) else Estimate(value=np.nan, unit=unit)
+    exponent = (
+        _combine(values, noise, level, unit) if len(values) else Estimate(value=np.nan, unit=unit)
+    )
     if noise > 0.02:
         cautions.append(
             Finding(
@@ -315,12 +338,20 @@ def largest_lyapunov(
     n_lags, curves = _follow(view, chosen, exponent)
     lags = np.arange(n_lags + 1) * view.dt
     return LargestLyapunov(
-        exponent=exponent, doubling_time=doubling, prediction_horizon=horizon, values=values,
-        settings=used, lags=lags, divergence=curves,
+        exponent=exponent,
+        doubling_time=doubling,
+        prediction_horizon=horizon,
+        values=values,
+        settings=used,
+        lags=lags,
+        divergence=curves,
         divergence_slope=_steepest(curves[-1], lags),
-        noise_level=noise, time_unit=view.time_unit, status=status, cautions=tuple(cautions),
+        noise_level=noise,
+        time_unit=view.time_unit,
+        status=status,
+        cautions=tuple(cautions),
         provenance={"seed": seed, "level": level, "quick": quick},
-    )  # fmt: skip
+    )
 
 
 def _follow(view: Observable, chosen: Embedding, exponent: Estimate) -> tuple[int, np.ndarray]:

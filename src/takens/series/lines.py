@@ -1,4 +1,4 @@
-"""Spectral lines: can a few sinusoids, fitted on the past, foretell the rest of the record?
+"""Spectral lines: whether a few sinusoids, fitted on the past, foretell the rest of the record.
 
 A line spectrum is what separates periodic and quasiperiodic motion from chaos and from noise with a
 preferred period: a narrow but broad-based peak loses its phase, a line keeps it for ever.

@@ -125,9 +125,11 @@ def _thinned(view: Observable, chosen: Embedding) -> tuple[Observable, Embedding
         "note",
     )
     kept = dataclasses.replace(
-        view, series=tuple(s[::stride] for s in view.series), dt=view.dt * stride,
+        view,
+        series=tuple(s[::stride] for s in view.series),
+        dt=view.dt * stride,
         findings=(*view.findings, note),
-    )  # fmt: skip
+    )
     return kept, embedding(kept)
 
 
@@ -169,9 +171,12 @@ def _settled(view: Observable) -> bool:
 
 def _at_rest(view: Observable, reason: str) -> Motion:
     return Motion(
-        kind="equilibrium", reasons=(reason,), label=view.label, cautions=view.findings,
+        kind="equilibrium",
+        reasons=(reason,),
+        label=view.label,
+        cautions=view.findings,
         would_change=("A record with a stronger disturbance would show how it returns to rest.",),
-    )  # fmt: skip
+    )
 
 
 def kind_of_motion(
@@ -244,15 +249,21 @@ def kind_of_motion(
     if view.constant:
         return _at_rest(view, "The record is constant.")
     if _settled(view):
-        return _at_rest(view, "The record settles: its last quarter varies less than 1 % as much "
-                              "as its first.")  # fmt: skip
+        return _at_rest(
+            view, "The record settles: its last quarter varies less than 1 % as much as its first."
+        )
     if len(view.longest) < _MIN_SAMPLES:
         return Motion(
-            kind="undetermined", label=view.label, cautions=view.findings, status=Status.TOO_SHORT,
-            reasons=(f"The longest gap-free stretch has {len(view.longest)} samples; the tests "
-                     f"need {_MIN_SAMPLES} at the least.",),
+            kind="undetermined",
+            label=view.label,
+            cautions=view.findings,
+            status=Status.TOO_SHORT,
+            reasons=(
+                f"The longest gap-free stretch has {len(view.longest)} samples; the tests "
+                f"need {_MIN_SAMPLES} at the least.",
+            ),
             would_change=("A longer record.",),
-        )  # fmt: skip
+        )
     tell(0.0, "spectrum and stationarity")
     rhythm, steady = spectrum(view, level=level), stationarity(view, throw=False)
     tell(0.1, "state space")
@@ -281,27 +292,44 @@ def kind_of_motion(
         dimension = correlation_dimension(view, settings=chosen, level=level, throw=False)
     entropy = permutation_entropy(view, delay=max(1, chosen.delay // 2), level=level, throw=False)
     decision = decide(
-        enough=enough, steady=steady, rhythm=rhythm, lines=lines, tests=tests, exponent=exponent,
+        enough=enough,
+        steady=steady,
+        rhythm=rhythm,
+        lines=lines,
+        tests=tests,
+        exponent=exponent,
         n_samples=len(view.longest),
-    )  # fmt: skip
+    )
     tell(1.0, "verdict")
     periods = tuple(
         Estimate(
             value=view.dt / f,
             interval=(view.dt / (f + 1.645 * e), view.dt / max(f - 1.645 * e, 1e-12)),
-            level=0.9, unit=view.time_unit, method="least squares on two thirds of the record",
+            level=0.9,
+            unit=view.time_unit,
+            method="least squares on two thirds of the record",
         )
         for f, e in zip(lines.frequencies, lines.frequency_errors, strict=True)
-    )  # fmt: skip
+    )
     found: list[Finding] = []
     for result in (enough, chosen, exponent, *tests):
         found.extend(f for f in result.cautions if f not in found)
     return Motion(
-        kind=decision.kind, reasons=decision.reasons, would_change=decision.would_change,
-        evidence=decision.evidence, sufficiency=enough, stationarity=steady, spectrum=rhythm,
-        embedding=chosen, surrogates=tests, exponent=exponent, dimension=dimension,
-        entropy=entropy, lines=lines,
+        kind=decision.kind,
+        reasons=decision.reasons,
+        would_change=decision.would_change,
+        evidence=decision.evidence,
+        sufficiency=enough,
+        stationarity=steady,
+        spectrum=rhythm,
+        embedding=chosen,
+        surrogates=tests,
+        exponent=exponent,
+        dimension=dimension,
+        entropy=entropy,
+        lines=lines,
         line_periods=periods if decision.kind in ("periodic", "quasiperiodic") else (),
-        label=view.label, cautions=tuple(found),
+        label=view.label,
+        cautions=tuple(found),
         provenance={"seed": seed, "quick": quick, "n_surrogates": n_surrogates, "level": level},
-    )  # fmt: skip
+    )

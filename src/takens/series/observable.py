@@ -77,20 +77,30 @@ def observable(data: Any) -> Observable:
     stacked = np.concatenate(cut.values)
     mean, spread = stacked.mean(axis=0), stacked.std(axis=0)
     alive = spread > 1e-12 * np.maximum(np.abs(mean), 1e-300)
-    common = {"dt": cut.dt, "time_unit": cut.time_unit}
     if not alive.any():
         return Observable(
-            series=tuple(np.zeros((len(v), 1)) for v in cut.values), label=cut.names[0],
-            unit=cut.units[0], scale=0.0, constant=True, findings=cut.findings, **common,
-        )  # fmt: skip
+            series=tuple(np.zeros((len(v), 1)) for v in cut.values),
+            label=cut.names[0],
+            unit=cut.units[0],
+            scale=0.0,
+            constant=True,
+            findings=cut.findings,
+            dt=cut.dt,
+            time_unit=cut.time_unit,
+        )
     scaled = [(v[:, alive] - mean[alive]) / spread[alive] for v in cut.values]
     findings = list(cut.findings)
     if alive.sum() == 1:
         column = int(np.flatnonzero(alive)[0])
         return Observable(
-            series=tuple(scaled), label=cut.names[column], unit=cut.units[column],
-            scale=float(spread[column]), findings=tuple(findings), **common,
-        )  # fmt: skip
+            series=tuple(scaled),
+            label=cut.names[column],
+            unit=cut.units[column],
+            scale=float(spread[column]),
+            findings=tuple(findings),
+            dt=cut.dt,
+            time_unit=cut.time_unit,
+        )
     flat = np.concatenate(scaled)
     _, singular, axes = np.linalg.svd(flat[:: max(1, len(flat) // 20_000)], full_matrices=False)
     share = singular**2 / np.sum(singular**2)
@@ -108,9 +118,13 @@ def observable(data: Any) -> Observable:
     unit_scale = (flat @ axes[0]).std()
     return Observable(
         series=tuple(v @ axes[:n_kept].T / unit_scale for v in scaled),
-        label=f"principal components of {int(alive.sum())} columns", unit="", scale=1.0,
-        findings=tuple(findings), **common,
-    )  # fmt: skip
+        label=f"principal components of {int(alive.sum())} columns",
+        unit="",
+        scale=1.0,
+        findings=tuple(findings),
+        dt=cut.dt,
+        time_unit=cut.time_unit,
+    )
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
@@ -167,9 +181,12 @@ def delay_vectors(series: tuple[np.ndarray, ...], dimension: int, delay: int) ->
             f"more than any stretch holds ({max(map(len, series))}). Lower one of them."
         )
     return DelayVectors(
-        points=np.concatenate(points), clock=np.concatenate(clock), delay=delay,
-        dimension=dimension, n_components=int(series[0].shape[1]),
-    )  # fmt: skip
+        points=np.concatenate(points),
+        clock=np.concatenate(clock),
+        delay=delay,
+        dimension=dimension,
+        n_components=int(series[0].shape[1]),
+    )
 
 
 def neighbours(

@@ -1,4 +1,4 @@
-"""Nonlinear prediction error: how well do the successors of similar states foretell the next one?"""
+"""Nonlinear prediction error: how well successors of similar states foretell the next one."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ def local_prediction_error(
 ) -> float:
     """Normalised root-mean-square error of the locally constant predictor.
 
-    The forecast of ``x(t + lead)`` is the mean of the successors of the `n_neighbours` nearest delay
-    vectors outside the Theiler window; the error is divided by the standard deviation of the
+    The forecast of ``x(t + lead)`` is the mean of the successors of the `n_neighbours` nearest
+    delay vectors outside the Theiler window; the error is divided by the standard deviation of the
     targets and corrected for the variance of that mean, ``1 + 1 / n_neighbours``, so that white
     noise gives 1.
 
@@ -55,10 +55,13 @@ def local_prediction_error(
     library = usable[:: max(1, -(-len(usable) // max_library))]
     queries = usable[:: max(1, -(-len(usable) // max_references))]
     distances, which = neighbours(
-        vectors.points[library], vectors.clock[library],
-        vectors.points[queries], vectors.clock[queries],
-        k=n_neighbours, theiler=theiler,
-    )  # fmt: skip
+        vectors.points[library],
+        vectors.clock[library],
+        vectors.points[queries],
+        vectors.clock[queries],
+        k=n_neighbours,
+        theiler=theiler,
+    )
     full = np.isfinite(distances).all(axis=1)
     if full.sum() < 20:
         return float("nan")

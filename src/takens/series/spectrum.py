@@ -228,15 +228,22 @@ def spectrum(data: Any, *, level: float = 0.9, max_periods: int = 5) -> Spectrum
                 level=level,
                 unit=view.time_unit,
                 method="overlapping halves",
-            )  # fmt: skip
+            )
         )
         near = np.abs(frequency - frequency[index]) <= 1.5 * width
         shares.append(float(power[near].sum() / max(float(power.sum()), 1e-300)))
         p_values.append(float(p_all[index]))
     return Spectrum(
-        frequency=frequency / view.dt, power=power * view.dt, background=background * view.dt,
-        periods=tuple(periods), period_shares=np.array(shares), p_values=np.array(p_values),
+        frequency=frequency / view.dt,
+        power=power * view.dt,
+        background=background * view.dt,
+        periods=tuple(periods),
+        period_shares=np.array(shares),
+        p_values=np.array(p_values),
         characteristic_period=float(view.dt / middle) if middle > 0 else float("inf"),
-        fast_period=float(view.dt / fast) if fast > 0 else float("inf"), dt=view.dt,
-        time_unit=view.time_unit, cautions=view.findings, provenance={"level": level},
-    )  # fmt: skip
+        fast_period=float(view.dt / fast) if fast > 0 else float("inf"),
+        dt=view.dt,
+        time_unit=view.time_unit,
+        cautions=view.findings,
+        provenance={"level": level},
+    )

@@ -1,4 +1,4 @@
-"""Stationarity: does the record wander, drift, or change its variance?"""
+"""Stationarity: whether the record wanders, drifts, or changes its variance."""
 
 from __future__ import annotations
 
@@ -106,9 +106,13 @@ class Stationarity(AbstractResult):
 
         return xr.Dataset(
             {"mean": ("block", self.block_means), "deviation": ("block", self.block_deviations)},
-            attrs={"unit_root_p": self.unit_root_p, "drift_p": self.drift_p,
-                   "variance_p": self.variance_p, "kpss": self.kpss_statistic},
-        )  # fmt: skip
+            attrs={
+                "unit_root_p": self.unit_root_p,
+                "drift_p": self.drift_p,
+                "variance_p": self.variance_p,
+                "kpss": self.kpss_statistic,
+            },
+        )
 
 
 def dickey_fuller(x: np.ndarray, n_lags: int) -> tuple[float, float]:
@@ -208,10 +212,20 @@ def stationarity(data: Any, *, throw: bool = True) -> Stationarity:
         status = Status.TOO_SHORT if len(x) < 50 else Status.NOT_APPLICABLE
         require(status, throw=throw)
         return Stationarity(
-            unit_root_statistic=nan, unit_root_p=nan, kpss_statistic=nan, drift=nan, drift_p=nan,
-            variance_ratio=nan, variance_p=nan, block_means=means, block_deviations=deviations,
-            correlation_time=nan, time_unit=view.time_unit, status=status, cautions=view.findings,
-        )  # fmt: skip
+            unit_root_statistic=nan,
+            unit_root_p=nan,
+            kpss_statistic=nan,
+            drift=nan,
+            drift_p=nan,
+            variance_ratio=nan,
+            variance_p=nan,
+            block_means=means,
+            block_deviations=deviations,
+            correlation_time=nan,
+            time_unit=view.time_unit,
+            status=status,
+            cautions=view.findings,
+        )
     n_lags = int(min(12 * (len(x) / 100) ** 0.25, len(x) // 5))
     statistic, p_root = dickey_fuller(x, n_lags)
     memory = _correlation_time(x)
@@ -231,11 +245,17 @@ def stationarity(data: Any, *, throw: bool = True) -> Stationarity:
     variance_p = float(fdtrc(_N_BLOCKS - 1, freedom, between / max(within, 1e-300)))
     total = max(float(x.std()), 1e-300)
     return Stationarity(
-        unit_root_statistic=statistic, unit_root_p=p_root, kpss_statistic=kpss(x, n_lags),
-        drift=slope / total, drift_p=drift_p,
+        unit_root_statistic=statistic,
+        unit_root_p=p_root,
+        kpss_statistic=kpss(x, n_lags),
+        drift=slope / total,
+        drift_p=drift_p,
         variance_ratio=float((deviations.max() / max(deviations.min(), 1e-9)) ** 2),
-        variance_p=variance_p, block_means=(means - x.mean()) / total,
-        block_deviations=deviations / total, correlation_time=memory * thin * view.dt,
-        time_unit=view.time_unit, cautions=view.findings,
+        variance_p=variance_p,
+        block_means=(means - x.mean()) / total,
+        block_deviations=deviations / total,
+        correlation_time=memory * thin * view.dt,
+        time_unit=view.time_unit,
+        cautions=view.findings,
         provenance={"n_samples": len(x), "n_lags": n_lags},
-    )  # fmt: skip
+    )

@@ -69,8 +69,11 @@ class Sufficiency(AbstractResult):
 
         ax = plot.axes(ax)
         names = ["periods / 30", "samples a fast period / 4", "samples / 500"]
-        values = [self.length_in_periods / MIN_PERIODS, self.samples_per_fast_period / 4,
-                  self.n_samples / MIN_SAMPLES]  # fmt: skip
+        values = [
+            self.length_in_periods / MIN_PERIODS,
+            self.samples_per_fast_period / 4,
+            self.n_samples / MIN_SAMPLES,
+        ]
         ax.barh(names, values)
         ax.axvline(1, ls="--")
         plot.labels(ax, xlabel="share of what is needed")
@@ -80,8 +83,14 @@ class Sufficiency(AbstractResult):
         """The numbers as scalars."""
         import xarray as xr
 
-        names = ("n_samples", "length_in_periods", "samples_per_period",
-                 "samples_per_fast_period", "noise_level", "largest_dimension")  # fmt: skip
+        names = (
+            "n_samples",
+            "length_in_periods",
+            "samples_per_period",
+            "samples_per_fast_period",
+            "noise_level",
+            "largest_dimension",
+        )
         return xr.Dataset({name: float(getattr(self, name)) for name in names})
 
 
@@ -154,11 +163,16 @@ def data_sufficiency(
                 f"Up to {noise:.0%} of the standard deviation cannot be foretold locally.",
                 "Noise, or more dimensions than the record resolves.",
                 "note",
-            )  # fmt: skip
+            )
         )
     return Sufficiency(
-        n_samples=view.n_samples, length_in_periods=float(periods),
-        samples_per_period=float(period / view.dt), samples_per_fast_period=float(fast),
-        noise_level=noise, largest_dimension=eckmann_ruelle_ceiling(view.n_samples),
-        enough_for_chaos=not needs, needs=tuple(needs), cautions=tuple(cautions),
-    )  # fmt: skip
+        n_samples=view.n_samples,
+        length_in_periods=float(periods),
+        samples_per_period=float(period / view.dt),
+        samples_per_fast_period=float(fast),
+        noise_level=noise,
+        largest_dimension=eckmann_ruelle_ceiling(view.n_samples),
+        enough_for_chaos=not needs,
+        needs=tuple(needs),
+        cautions=tuple(cautions),
+    )

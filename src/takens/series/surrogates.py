@@ -1,4 +1,4 @@
-"""Surrogate data: what would the statistic be if a stated null hypothesis were true?"""
+"""Surrogate data: what a statistic would be if a stated null hypothesis were true."""
 
 from __future__ import annotations
 
@@ -69,9 +69,10 @@ def iaaft(
 ) -> np.ndarray:
     """Iterative amplitude-adjusted Fourier surrogates: the data's spectrum and exact values.
 
-    Alternates between imposing the Fourier amplitudes of `x` and its sorted values until one more
-    step lowers the squared error of the spectrum by less than the share `tolerance`, or `max_steps`. With several columns the *same* phases are
-    added to every column, so that cross-spectra are kept as well.
+    Alternates between imposing the Fourier amplitudes of `x` and its sorted values until one
+    more step lowers the squared error of the spectrum by less than the share `tolerance`, or
+    `max_steps`. With several columns the *same* phases are added to every column, so that
+    cross-spectra are kept as well.
 
     Parameters
     ----------
@@ -365,6 +366,6 @@ def surrogate_tests(
                 status=status,
                 cautions=tuple(cautions),
                 provenance={"seed": seed, "n_surrogates": n_surrogates, "label": view.label},
-            )  # fmt: skip
+            )
         )
     return tuple(results)

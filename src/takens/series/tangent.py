@@ -8,7 +8,6 @@ import numpy as np
 
 from takens.series.observable import DelayVectors, neighbours
 
-
 _PIECE = 300  # steps that one vector is followed; more would only lengthen the loop
 
 
@@ -123,9 +122,13 @@ def _local_fits(
     n_features = 1 + dim + (len(pairs[0]) if model.quadratic else 0)
     k = min(max(model.n_neighbours, n_features + 5), len(library) // 2)
     distance, which = neighbours(
-        vectors.points[library], vectors.clock[library], vectors.points[refs], vectors.clock[refs],
-        k=k, theiler=theiler,
-    )  # fmt: skip
+        vectors.points[library],
+        vectors.clock[library],
+        vectors.points[refs],
+        vectors.clock[refs],
+        k=k,
+        theiler=theiler,
+    )
     slopes = np.full((len(refs), p, dim), np.nan)
     misfit, freedom = np.full((len(refs), p), np.nan), np.full(len(refs), np.nan)
     full = np.isfinite(distance).all(axis=1) & (distance[:, -1] > 0)
