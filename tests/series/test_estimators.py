@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
 
@@ -55,7 +57,8 @@ def test_autocorrelation_of_an_autoregression() -> None:
 def test_mutual_information_of_a_gaussian_pair() -> None:
     x = ar1(100_000, 0.8, 2)
     exact = -0.5 * np.log(1 - 0.8**2)
-    assert mutual_information(x, np.array([1]))[0] == pytest.approx(exact, rel=0.03)
+    found = mutual_information(x, np.array([1]))[0]
+    assert 0.95 * exact < found < exact  # a partition can only lose information
     noise = np.random.default_rng(0).normal(size=5000)
     assert abs(mutual_information(noise, np.array([1]))[0]) < 0.01
 
@@ -141,14 +144,13 @@ def test_dickey_fuller_and_kpss_against_statsmodels() -> None:
     for seed in range(3):
         x = ar1(400, 0.9, seed)
         ours, p = dickey_fuller(x, 4)
-        theirs = tools.adfuller(x, maxlag=4, autolag=None)
+        with warnings.catch_warnings():  # the peer announces changes and ends of its own tables
+            warnings.simplefilter("ignore")
+            theirs = tools.adfuller(x, maxlag=4, autolag=None)
+            level = tools.kpss(x, nlags=6)[0]
         assert ours == pytest.approx(theirs[0], rel=1e-6)
         assert p == pytest.approx(theirs[1], abs=0.02)
-        import warnings
-
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # the peer warns about the end of its p-value table
-            assert kpss(x, 6) == pytest.approx(tools.kpss(x, nlags=6)[0], rel=1e-6)
+        assert kpss(x, 6) == pytest.approx(level, rel=1e-6)
 
 
 def test_stationarity_tells_walk_drift_and_variance_apart() -> None:
@@ -157,13 +159,16 @@ def test_stationarity_tells_walk_drift_and_variance_apart() -> None:
     assert stationarity(rng.normal(size=2000) + np.linspace(0, 4, 2000)).drifts
     assert stationarity(rng.normal(size=2000) * np.linspace(0.3, 3, 2000)).changes_variance
     quiet = stationarity(ar1(2000, 0.7, 4))
-    assert not (quiet.wanders or quiet.drifts or quiet.changes_variance)
+    assert not (quiet.wanders)
+    assert not (quiet.drifts)
+    assert not (quiet.changes_variance)
 
 
 def test_period_of_a_line_in_noise() -> None:
     rng = np.random.default_rng(0)
     t = np.arange(2000) * 0.1
-    found = spectrum(Trajectory(times=t, states=(np.sin(2 * np.pi * t / 3.7) + rng.normal(size=2000))[:, None]))
+    x = np.sin(2 * np.pi * t / 3.7) + rng.normal(size=2000)
+    found = spectrum(Trajectory(times=t, states=x[:, None]))
     period = found.periods[0]
     assert period.interval[0] <= 3.7 <= period.interval[1]
     assert period.value == pytest.approx(3.7, rel=0.01)

@@ -199,9 +199,9 @@ def decide(
         return _regular(lines, n_samples, reasons, done)
     if deterministic:
         reasons.append(
-            f"The recent past foretells the near future {1 / max(prediction.ratio, 1e-9):.3g} times "
-            f"better than in linear surrogates (p = {prediction.p_value:.3g}): the motion follows a "
-            "rule."
+            f"The recent past foretells the near future {1 / max(prediction.ratio, 1e-9):.3g} "
+            f"times better than in linear surrogates (p = {prediction.p_value:.3g}): the motion "
+            "follows a rule."
         )
         return _deterministic(enough, rhythm, lines, exponent, n_samples, reasons, done)
     if wandering or steady.changes_variance:

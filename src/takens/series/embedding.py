@@ -218,9 +218,9 @@ def _cao_and_false(
 def embedding(data: Any, *, max_dimension: int = 8) -> Embedding:
     """Delay and dimension of a delay reconstruction, as an ensemble of admissible settings.
 
-    The delay is the first minimum of the mutual information, kept between a fifth of the decay time of
-    the autocorrelation (to 1/e) and that time itself; the dimension is the smallest at which Cao's E1
-    exceeds 0.9 and at most 5 % of the neighbours are false. The ensemble holds that dimension and
+    The delay is the first minimum of the mutual information, kept between a fifth of the decay
+    time of the autocorrelation (to 1/e) and that time itself; the dimension is the smallest at
+    which Cao's E1 exceeds 0.9 and at most 5 % of the neighbours are false. The ensemble holds that dimension and
     the next, each at the delay and at half of it.
 
     Parameters

@@ -161,7 +161,7 @@ def _statistics(
 
 
 def _settled(view: Observable) -> bool:
-    """Whether the record has come to rest: its last quarter varies 100 times less than its first."""
+    """Whether the record has come to rest: its last quarter varies 100 times less."""
     x = view.longest
     if len(x) < 40:
         return False

@@ -229,10 +229,11 @@ def stationarity(data: Any, *, throw: bool = True) -> Stationarity:
     n_lags = int(min(12 * (len(x) / 100) ** 0.25, len(x) // 5))
     statistic, p_root = dickey_fuller(x, n_lags)
     memory = _correlation_time(x)
-    effective = max(len(x) / memory, 3.0)
     time = np.linspace(-0.5, 0.5, len(x))
     slope = float(time @ (x - x.mean()) / (time @ time))
     residual = x - x.mean() - slope * time
+    # The memory of what is left: the drift itself would look like an endless memory.
+    effective = max(len(x) / _correlation_time(residual), 3.0)
     error = residual.std() / np.sqrt(effective / 12)
     drift_p = float(2 * ndtr(-abs(slope) / max(error, 1e-300)))
     spread = [np.abs(b - np.median(b)) for b in blocks]

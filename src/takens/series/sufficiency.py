@@ -147,7 +147,7 @@ def data_sufficiency(
     if not chosen.map_like and periods < MIN_PERIODS:
         needs.append(
             f"The record holds {periods:.3g} characteristic periods; a statement about chaos needs "
-            f"at least {MIN_PERIODS}, so a record {MIN_PERIODS / max(periods, 0.1):.1f} times as long"
+            f"at least {MIN_PERIODS}: a record {MIN_PERIODS / max(periods, 0.1):.1f} times as long"
         )
     if view.n_samples < MIN_SAMPLES:
         needs.append(f"{view.n_samples} samples; statements about chaos need {MIN_SAMPLES} or more")

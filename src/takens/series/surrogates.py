@@ -337,7 +337,7 @@ def surrogate_tests(
                 "note",
             )
         )
-    made = np.empty((0,))
+    made: Any = ()
     if len(x) >= _MIN_SAMPLES:
         start, stop = matched_ends(x[:, 0])
         x = x[start:stop] if x.shape[1] > 1 else x[start:stop, 0]
@@ -346,7 +346,7 @@ def surrogate_tests(
     for label, (statistic, alternative) in statistics.items():
         observed, drawn = float("nan"), np.full(n_surrogates, np.nan)
         status = Status.TOO_SHORT
-        if made.size:
+        if len(made):
             observed = float(statistic(x))
             drawn = np.array([float(statistic(s)) for s in made])
             answered = np.isfinite(observed) and np.isfinite(drawn).any()
