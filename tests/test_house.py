@@ -58,9 +58,9 @@ def public_functions():
     found = {}
     for room in ROOMS_WITH_DOORS:
         module = importlib.import_module(room)
-        names = getattr(module, "__all__", [n for n in vars(module) if not n.startswith("_")])
+        names = takens._NAMES if module is takens else vars(module)
         for name in names:
-            thing = getattr(module, name)
+            thing = None if name.startswith("_") else getattr(module, name, None)
             if inspect.isfunction(thing) and thing.__module__.startswith("takens."):
                 found[f"{room}.{name}"] = thing
     return found
@@ -73,9 +73,9 @@ def public_classes():
     found = {}
     for room in (*ROOMS_WITH_DOORS, "takens.core", "takens.report"):
         module = importlib.import_module(room)
-        names = getattr(module, "__all__", [n for n in vars(module) if not n.startswith("_")])
+        names = takens._NAMES if module is takens else vars(module)
         for name in names:
-            thing = getattr(module, name)
+            thing = None if name.startswith("_") else getattr(module, name, None)
             if inspect.isclass(thing) and thing.__module__.startswith("takens."):
                 found.setdefault(thing, f"{room}.{name}")
     return {name: cls for cls, name in found.items()}
@@ -107,6 +107,11 @@ def test_results_and_estimators_are_frozen():
         if issubclass(cls, (AbstractResult, AbstractEstimator)) and not inspect.isabstract(cls):
             assert dataclasses.is_dataclass(cls), cls
             assert cls.__dataclass_params__.frozen, f"{cls.__qualname__} can be mutated"
+
+
+@pytest.mark.parametrize("name", takens.__all__)
+def test_every_name_of_the_top_level_leads_somewhere(name):
+    assert getattr(takens, name) is not None
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
@@ -229,7 +234,9 @@ def test_rooms_import_only_rooms_above_them():
             continue
         for other in imported_rooms(path):
             allowed = other == room or rank[other] < rank[room]
-            assert allowed, f"{relative(path)} imports takens.{other}: it is not above takens.{room}"
+            assert allowed, (
+                f"{relative(path)} imports takens.{other}: it is not above takens.{room}"
+            )
 
 
 def test_no_room_is_empty():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 
-import readme
+from tests import readme
 
 TEXT = readme.README.read_text(encoding="utf-8")
 
