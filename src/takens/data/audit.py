@@ -13,7 +13,24 @@ from takens.data.table import listed
 
 ROWS = 1_000_000  # rows looked at where a column has to be sorted
 CODES = frozenset(
-    ["extent", "time-step", "gaps", "missing-values", "constant-columns", "few-levels", "held-samples", "stuck-values", "outliers", "saturation", "huge-values", "tiny-values", "missing-codes", "several-records", "equal-columns", "short-record"]
+    [
+        "extent",
+        "time-step",
+        "gaps",
+        "missing-values",
+        "constant-columns",
+        "few-levels",
+        "held-samples",
+        "stuck-values",
+        "outliers",
+        "saturation",
+        "huge-values",
+        "tiny-values",
+        "missing-codes",
+        "several-records",
+        "equal-columns",
+        "short-record",
+    ]
 )
 _SENTINELS = tuple(
     s * v for v in (99.0, 999.0, 9999.0, 99999.0, 99.9, 999.9, 99.99, 999.99) for s in (1, -1)
@@ -65,8 +82,12 @@ def _findings(recording: Recording) -> Iterator[Finding]:
     yield from _held(recording)
     yield from _equal(columns)
     if recording.n_samples < 64:
-        yield Finding("short-record", f"There are only {recording.n_samples} rows.",
-                      "Hardly any question can be answered; give a longer record.", "serious")  # fmt: skip
+        yield Finding(
+            "short-record",
+            f"There are only {recording.n_samples} rows.",
+            "Hardly any question can be answered; give a longer record.",
+            "serious",
+        )
 
 
 class _Columns:
@@ -99,11 +120,23 @@ def _extent(recording: Recording) -> Iterator[Finding]:
         max(r.times[-1] for r in recording if len(r)),
     )
     said = f"Units: {listed(units, 4)}." if units else "Units are not given."
-    yield Finding("extent", f"{recording.n_samples} rows of {dim} column(s){inputs}, time {start:.6g} to {end:.6g}{unit}.", said, "note")  # fmt: skip
+    yield Finding(
+        "extent",
+        (
+            f"{recording.n_samples} rows of {dim} column(s){inputs}, time {start:.6g} to "
+            f"{end:.6g}{unit}."
+        ),
+        said,
+        "note",
+    )
     if len(recording) > 1:
         lengths = [len(r) for r in recording]
-        yield Finding("several-records", f"There are {len(recording)} records of {min(lengths)} to {max(lengths)} rows.",
-                      "They are kept apart; no pair of samples spans two of them.", "note")  # fmt: skip
+        yield Finding(
+            "several-records",
+            f"There are {len(recording)} records of {min(lengths)} to {max(lengths)} rows.",
+            "They are kept apart; no pair of samples spans two of them.",
+            "note",
+        )
 
 
 def _steps(recording: Recording) -> Iterator[Finding]:
@@ -136,10 +169,13 @@ def _steps(recording: Recording) -> Iterator[Finding]:
     if gap.any() and worst <= 0.25:
         lost = int((whole[gap] - 1).sum())
         share = lost / (lost + steps.size)
-        yield Finding("gaps", f"{int(gap.sum())} gap(s) in time; the longest is {float(steps.max()):.6g}{unit}, "
-                      f"and {lost} sample(s) are absent ({share:.2%}).",
-                      "Up to two missing samples are bridged, longer gaps split the record.",
-                      "serious" if share > 0.2 else "caution")  # fmt: skip
+        yield Finding(
+            "gaps",
+            f"{int(gap.sum())} gap(s) in time; the longest is {float(steps.max()):.6g}{unit}, "
+            f"and {lost} sample(s) are absent ({share:.2%}).",
+            "Up to two missing samples are bridged, longer gaps split the record.",
+            "serious" if share > 0.2 else "caution",
+        )
 
 
 def _missing(columns: _Columns) -> Iterator[Finding]:
@@ -159,8 +195,12 @@ def _missing(columns: _Columns) -> Iterator[Finding]:
             "serious",
         )
         return
-    yield Finding("missing-values", f"Values are missing in {some.size} column(s): {text}.",
-                  "Up to two in a row are bridged, longer runs split the record.", level)  # fmt: skip
+    yield Finding(
+        "missing-values",
+        f"Values are missing in {some.size} column(s): {text}.",
+        "Up to two in a row are bridged, longer runs split the record.",
+        level,
+    )
 
 
 def _constant(columns: _Columns) -> Iterator[Finding]:
@@ -199,7 +239,11 @@ def _magnitude(columns: _Columns) -> Iterator[Finding]:
 
 def _levels(columns: _Columns) -> Iterator[Finding]:
     """Rounding, clipping, outliers and codes for missing: one sort per column serves all four."""
-    coarse, rounded, clipped, outside, codes = [], [], [], [], []
+    coarse: list[str] = []
+    rounded: list[str] = []
+    clipped: list[str] = []
+    outside: list[str] = []
+    codes: list[str] = []
     for i in columns.varying:
         column = columns.values[:ROWS, i]
         column = column[columns.finite[:ROWS, i]]
@@ -208,7 +252,8 @@ def _levels(columns: _Columns) -> Iterator[Finding]:
         levels, counts = np.unique(column, return_counts=True)
         name = listed([columns.names[i]])
         if levels.size < 0.25 * column.size and levels.size > 1:
-            quantum = float(np.diff(levels).min())
+            spacing = np.diff(levels)
+            quantum = float(spacing[spacing > 1e-9 * np.ptp(levels)].min())  # not float noise
             entry = f"{name} {levels.size} levels {quantum:.4g} apart"
             (coarse if levels.size < 32 else rounded).append(entry)
         clipped += _clipping(levels, counts, name)
@@ -225,8 +270,11 @@ def _levels(columns: _Columns) -> Iterator[Finding]:
     if rounded:
         yield Finding("few-levels", f"Values are rounded: {_few(rounded)}.", "", "note")
     if clipped:
-        yield Finding("saturation", f"Many samples sit exactly at an end of the range: {_few(clipped)}.",
-                      "A clipped sensor, or a quantity that cannot go beyond; check the instrument.")  # fmt: skip
+        yield Finding(
+            "saturation",
+            f"Many samples sit exactly at an end of the range: {_few(clipped)}.",
+            "A clipped sensor, or a quantity that cannot go beyond; check the instrument.",
+        )
     if codes:
         yield Finding(
             "missing-codes",
@@ -235,8 +283,11 @@ def _levels(columns: _Columns) -> Iterator[Finding]:
             "serious",
         )
     if outside:
-        yield Finding("outliers", f"Values more than 10 robust standard deviations from the median: {_few(outside)}.",
-                      "Kept; check whether they are errors.")  # fmt: skip
+        yield Finding(
+            "outliers",
+            f"Values more than 10 robust standard deviations from the median: {_few(outside)}.",
+            "Kept; check whether they are errors.",
+        )
 
 
 def _few(entries: list[str]) -> str:
@@ -299,13 +350,20 @@ def _held(recording: Recording) -> Iterator[Finding]:
         of = f" of record {index + 1}" if len(recording) > 1 else ""
         k = int(np.bincount(np.minimum(runs, 10_000)).argmax())
         if changed.size >= 8 and k >= 2 and (runs % k == 0).mean() >= 0.9:
-            yield Finding("held-samples", f"Values{of} change only every {k} samples: each was held {k} times.",
-                          f"Keep every {k}th sample; the true step is {k} times the one given.", "serious")  # fmt: skip
+            yield Finding(
+                "held-samples",
+                f"Values{of} change only every {k} samples: each was held {k} times.",
+                f"Keep every {k}th sample; the true step is {k} times the one given.",
+                "serious",
+            )
             return
         longest = int(runs.max())
         if longest > max(50, 0.02 * len(states)) and longest > 20 * np.median(runs):
-            yield Finding("stuck-values", f"Values{of} stand still for {longest} samples in a row.",
-                          "Check whether the sensor was stuck or the quantity at rest.")  # fmt: skip
+            yield Finding(
+                "stuck-values",
+                f"Values{of} stand still for {longest} samples in a row.",
+                "Check whether the sensor was stuck or the quantity at rest.",
+            )
             return
 
 
@@ -318,7 +376,7 @@ def _equal(columns: _Columns) -> Iterator[Finding]:
         key = hash(columns.values[:ROWS, i].tobytes())
         if key in seen:
             twins.append(f"{columns.names[seen[key]]} = {columns.names[i]}")
-        seen.setdefault(key, i)
+        seen.setdefault(key, int(i))
     if twins:
         yield Finding(
             "equal-columns",

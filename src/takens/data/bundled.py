@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from takens.core import Finding, InvalidInput, Recording
-from takens.data.assemble import Options, checked_dt
+from takens.data.options import Options, checked_dt
 from takens.data.reading import existing, finished, read
 from takens.data.table import Column, Table, shown
 
@@ -51,7 +51,10 @@ class BundledData:
 _CATALOGUE = (
     BundledData(
         name="sunspots",
-        title="Monthly mean sunspot number, January 1749 to June 2009 (old Zürich/International series)",
+        title=(
+            "Monthly mean sunspot number, January 1749 to June 2009 (old Zürich/International "
+            "series)"
+        ),
         credit="WDC-SILSO, Royal Observatory of Belgium, and NOAA NGDC; as in statsmodels 0.15.0",
         licence="Public domain",
         n_rows=3126,
@@ -71,8 +74,13 @@ _CATALOGUE = (
     ),
     BundledData(
         name="laser",
-        title="Santa Fe competition data A: intensity of a far-infrared ammonia laser, 8-bit counts",
-        credit="U. Hübner, N. B. Abraham and C. O. Weiss, Phys. Rev. A 40, 6354 (1989); as in reservoirpy 0.4.2 (MIT)",
+        title=(
+            "Santa Fe competition data A: intensity of a far-infrared ammonia laser, 8-bit counts"
+        ),
+        credit=(
+            "U. Hübner, N. B. Abraham and C. O. Weiss, Phys. Rev. A 40, 6354 (1989); as in "
+            "reservoirpy 0.4.2 (MIT)"
+        ),
         licence="Passed on freely since the 1991 competition; package MIT",
         n_rows=10093,
         expected="Nonlinear and low-dimensional; correlation dimension near 2; chaotic",
@@ -91,7 +99,9 @@ _CATALOGUE = (
     ),
     BundledData(
         name="nino",
-        title="Anomalies in the regions Niño 1+2, 3, 4 and 3.4, monthly, January 1950 to August 2016",
+        title=(
+            "Anomalies in the regions Niño 1+2, 3, 4 and 3.4, monthly, January 1950 to August 2016"
+        ),
         credit=_NOAA,
         licence=_OPEN,
         n_rows=800,
@@ -121,7 +131,10 @@ _CATALOGUE = (
     ),
     BundledData(
         name="measles",
-        title="Weekly measles notifications in 20 places of England and Wales, January 1944 to March 1965",
+        title=(
+            "Weekly measles notifications in 20 places of England and Wales, January 1944 to "
+            "March 1965"
+        ),
         credit="Registrar General's weekly returns; as in pypomp 1.1.0",
         licence="MIT (package)",
         n_rows=1108,
@@ -141,7 +154,10 @@ _CATALOGUE = (
     ),
     BundledData(
         name="turbine",
-        title="Wind turbine R80711 at La Haute Borne, 10-minute means, first quarter of 2014: wind speed, power, pitch, direction, temperature",
+        title=(
+            "Wind turbine R80711 at La Haute Borne, 10-minute means, first quarter of 2014: "
+            "wind speed, power, pitch, direction, temperature"
+        ),
         credit="ENGIE, La Haute Borne open data; as in OpenOA 3.2",
         licence="Licence Ouverte / Open Licence 2.0 (Etalab)",
         n_rows=12966,
@@ -171,7 +187,10 @@ _CATALOGUE = (
     ),
     BundledData(
         name="sst",
-        title="OSTIA sea-surface temperature 5 S to 4.4 N, monthly, April 2006 to September 2010, averaged over 2.5 degrees of longitude",
+        title=(
+            "OSTIA sea-surface temperature 5 S to 4.4 N, monthly, April 2006 to September 2010, "
+            "averaged over 2.5 degrees of longitude"
+        ),
         credit="Met Office OSTIA, Crown copyright; as in iris-sample-data 2.5.2",
         licence="UK Open Government Licence 3.0",
         n_rows=54,
@@ -284,12 +303,27 @@ def _settings(given: dict[str, Any], **own: Any) -> dict[str, Any]:
     return own | {k: v for k, v in given.items() if v is not None}
 
 
-def _renamed(recording: Recording, names: tuple[str, ...], units: tuple[str, ...]) -> Recording:
-    records = tuple(dataclasses.replace(r, names=names, units=units) for r in recording)
-    return dataclasses.replace(recording, records=records)
+def _sunspots(path: Path, given: dict[str, Any]) -> Recording:
+    from takens.data.formats import table_of
+
+    table = table_of(path, Options())
+    columns = [
+        c
+        if c.name.casefold() in ("date", "year")
+        else dataclasses.replace(c, name="sunspots", raw="")
+        for c in table.columns
+    ]
+    return _from_table(columns, given, findings=table.findings, time=table.time)
 
 
-def _from_table(columns: list[Column], given: dict[str, Any], **own: Any) -> Recording:
+def _from_table(
+    columns: list[Column],
+    given: dict[str, Any],
+    *,
+    findings: tuple[Finding, ...] = (),
+    time: str = "",
+    **own: Any,
+) -> Recording:
     settings = _settings(given, **own)
     for key in ("columns", "inputs"):
         if isinstance(settings.get(key), str):
@@ -297,15 +331,12 @@ def _from_table(columns: list[Column], given: dict[str, Any], **own: Any) -> Rec
         elif settings.get(key) is not None:
             settings[key] = tuple(settings[key])
     settings["dt"] = checked_dt(settings.get("dt"))
-    return finished(Table(columns=tuple(columns)), Options(**settings), source="", digest="")
-
-
-def _sunspots(path: Path, given: dict[str, Any]) -> Recording:
-    return _renamed(read(path, **_settings(given)), ("sunspots",), ("",))
-
-
-def _sunspots_yearly(path: Path, given: dict[str, Any]) -> Recording:
-    return _renamed(read(path, **_settings(given)), ("sunspots",), ("",))
+    return finished(
+        Table(columns=tuple(columns), findings=findings, time=time),
+        Options(**settings),
+        source="",
+        digest="",
+    )
 
 
 def _nino_columns(path: Path) -> dict[str, Column]:
@@ -346,8 +377,12 @@ def _fmri(path: Path, given: dict[str, Any]) -> Recording:
         header = [h.strip().strip('"') for h in stream.readline().split(",")]
     regions = [h for h in header if h not in ("WM", "Vent", "Brain")]
     recording = read(path, **settings, columns=regions)
-    note = Finding("nuisance-columns", "WM, Vent and Brain are averages over white matter, ventricles and the whole brain.",
-                   "Left out of the 28 regions; name them in inputs to use them as drivers.", "note")  # fmt: skip
+    note = Finding(
+        "nuisance-columns",
+        "WM, Vent and Brain are averages over white matter, ventricles and the whole brain.",
+        "Left out of the 28 regions; name them in inputs to use them as drivers.",
+        "note",
+    )
     return dataclasses.replace(recording, findings=(note, *recording.findings))
 
 
@@ -368,14 +403,18 @@ def _wti_returns(path: Path, given: dict[str, Any]) -> Recording:
     recording = _from_table(
         [Column(name="log_return", values=returns)], given, time_unit="trading day"
     )
-    note = Finding("log-returns", "Log returns between successive trading days.",
-                   f"{days} holidays without a price were skipped, so time counts trading days.", "note")  # fmt: skip
+    note = Finding(
+        "log-returns",
+        "Log returns between successive trading days.",
+        f"{days} holidays without a price were skipped, so time counts trading days.",
+        "note",
+    )
     return dataclasses.replace(recording, findings=(note, *recording.findings))
 
 
 _LOADERS = {
     "sunspots": _sunspots,
-    "sunspots-yearly": _sunspots_yearly,
+    "sunspots-yearly": _sunspots,
     "laser": _array("intensity", "counts", "1"),
     "nino34": _nino34,
     "nino": _nino,

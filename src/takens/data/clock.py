@@ -11,18 +11,35 @@ from takens.core import InvalidInput
 from takens.data.table import MISSING, rows_text, shown
 
 SECONDS = {
-    "ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0,
-    "week": 7 * 86400.0, "month": 365.2425 * 86400 / 12, "y": 365.2425 * 86400.0,
-}  # fmt: skip
+    "ns": 1e-9,
+    "us": 1e-6,
+    "ms": 1e-3,
+    "s": 1.0,
+    "min": 60.0,
+    "h": 3600.0,
+    "d": 86400.0,
+    "week": 7 * 86400.0,
+    "month": 365.2425 * 86400 / 12,
+    "y": 365.2425 * 86400.0,
+}
 _ALIASES = {
-    "ns": "nanosecond nanoseconds", "us": "µs μs microsecond microseconds usec",
-    "ms": "millisecond milliseconds msec", "s": "sec secs second seconds",
-    "min": "mins minute minutes", "h": "hr hrs hour hours", "d": "day days",
-    "week": "weeks wk w", "month": "months mon", "y": "yr yrs year years a",
-}  # fmt: skip
+    "ns": "nanosecond nanoseconds",
+    "us": "µs μs microsecond microseconds usec",
+    "ms": "millisecond milliseconds msec",
+    "s": "sec secs second seconds",
+    "min": "mins minute minutes",
+    "h": "hr hrs hour hours",
+    "d": "day days",
+    "week": "weeks wk w",
+    "month": "months mon",
+    "y": "yr yrs year years a",
+}
 UNITS = {alias: unit for unit, text in _ALIASES.items() for alias in (unit, *text.split())}
 _MONTHS = {
-    m: i + 1 for i, m in enumerate(["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"])
+    m: i + 1
+    for i, m in enumerate(
+        ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
+    )
 }
 _CLOCK = r"(?:[T ,]\s*(?P<H>\d{1,2}):(?P<M>\d{2})(?::(?P<S>\d{2})(?:[.,](?P<f>\d{1,9}))?)?\s*(?P<p>[AaPp][Mm])?)?"
 _ZONE = r"\s*(?P<z>Z|UTC|GMT|[+-]\d{2}:?\d{2}|[+-]\d{2})?$"

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from takens.core import InvalidInput, Recording, Trajectory
-from takens.data.assemble import Options, checked_dt
 from takens.data.audit import audit
+from takens.data.options import Options, checked_dt
 from takens.data.table import Column, Table, label, shown
 
 _RULE = "Expected numbers of shape (time,) or (time, column), a table, a Trajectory or a file name."
@@ -73,7 +73,7 @@ def _finish(table: Table, options: Options) -> Recording:
     sha = hashlib.sha256()
     for column in table.columns:
         if column.kind == "number":
-            sha.update(np.ascontiguousarray(column.values).view(np.uint8))
+            sha.update(np.ascontiguousarray(column.values).tobytes())
     recording = finished(table, options, source="array", digest=sha.hexdigest())
     return recording
 
@@ -161,7 +161,8 @@ def _series(series: Any, pandas: Any) -> np.ndarray:
         return np.asarray(plain.to_numpy()).astype("M8[us]")
     if types.is_complex_dtype(series.dtype):
         raise InvalidInput(
-            f"The column {shown(series.name)} is complex. Give real and imaginary parts as two columns."
+            f"The column {shown(series.name)} is complex. Give real and imaginary parts as two "
+            f"columns."
         )
     if types.is_numeric_dtype(series.dtype) or types.is_bool_dtype(series.dtype):
         return np.asarray(series.to_numpy(dtype=float, na_value=np.nan))
@@ -172,7 +173,7 @@ def _series(series: Any, pandas: Any) -> np.ndarray:
 
 
 def _index(index: Any, pandas: Any, names: set[str]) -> tuple[Column | None, str]:
-    from takens.data.assemble import TIME_NAMES
+    from takens.data.timeaxis import TIME_NAMES
 
     name = str(index.name) if index.name is not None else "time"
     while name in names:

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from takens.core import Finding, InvalidInput, Recording, TakensError
-from takens.data.assemble import Options, assemble, checked_dt
+from takens.data.assemble import assemble
 from takens.data.audit import audit
+from takens.data.options import Options, checked_dt
 from takens.data.table import Table, shown
 
 
@@ -107,11 +108,15 @@ def finished(
     settings = {
         key: value
         for key, value in (
-            ("time", options.time), ("columns", options.columns), ("inputs", options.inputs or None),
-            ("group", options.group), ("dt", options.dt), ("time_unit", options.time_unit),
+            ("time", options.time),
+            ("columns", options.columns),
+            ("inputs", options.inputs or None),
+            ("group", options.group),
+            ("dt", options.dt),
+            ("time_unit", options.time_unit),
         )
         if value is not None
-    }  # fmt: skip
+    }
     return audit(
         Recording(
             records=records,

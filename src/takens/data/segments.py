@@ -146,7 +146,8 @@ def regular_segments(data: Any, *, min_length: int = 16) -> Segments:
     if not parts["values"]:
         raise InvalidInput(
             f"No stretch of {min_length} consecutive samples was found; the longest has {longest}. "
-            "Give a longer or less broken record, or leave out the columns with many missing values."
+            "Give a longer or less broken record, or leave out the columns with many missing "
+            "values."
         )
     findings += _told(
         [e for _, e in evens], dropped, len(parts["values"]), len(recording), dt, recording
@@ -180,7 +181,8 @@ def _kept_columns(recording: Recording) -> tuple[list[int], list[Finding]]:
     largest = np.maximum(np.abs(low), np.abs(high))[~empty].max()
     if largest > 1e75:
         raise InvalidInput(
-            f"Values reach {largest:.3g}, whose powers overflow. Rescale the columns, or mark them missing."
+            f"Values reach {largest:.3g}, whose powers overflow. Rescale the columns, or mark "
+            f"them missing."
         )
     flat = ~empty & (high <= low)
     keep = ~empty if (flat | empty).all() else ~(empty | flat)
@@ -197,8 +199,17 @@ def _kept_columns(recording: Recording) -> tuple[list[int], list[Finding]]:
     if flat.any():
         names = [recording.names[i] for i in np.flatnonzero(flat)]
         everything = bool(keep[flat].any())
-        findings.append(Finding("constant-columns", f"{'Every column is' if everything else f'{len(names)} column(s) are'} constant: {listed(names, 5)}.",
-                                "Nothing moves." if everything else "Left out of the analysis."))  # fmt: skip
+        findings.append(
+            Finding(
+                "constant-columns",
+                (
+                    f"{'Every column is' if everything else f'{len(names)} column(s) are'} "
+                    f"constant: "
+                    f"{listed(names, 5)}."
+                ),
+                "Nothing moves." if everything else "Left out of the analysis.",
+            )
+        )
     return np.flatnonzero(keep).tolist(), findings
 
 
@@ -226,8 +237,16 @@ def _even(record: Trajectory, keep: list[int], dt: float) -> _Even:
     size = int(np.floor(row[-1] + 1e-9)) + 1
     finite = np.isfinite(values)
     if on_grid and size == len(row) and finite.all():
-        return _Even(values=values, valid=np.ones(size, bool), index=row, times=record.times,
-                     n_bridged=0, n_between=0, jitter=jitter, irregular=False)  # fmt: skip
+        return _Even(
+            values=values,
+            valid=np.ones(size, bool),
+            index=row,
+            times=record.times,
+            n_bridged=0,
+            n_between=0,
+            jitter=jitter,
+            irregular=False,
+        )
     grid = np.arange(size, dtype=float)
     out = np.empty((size, values.shape[1]))
     valid = np.ones(size, bool)
@@ -251,9 +270,16 @@ def _even(record: Trajectory, keep: list[int], dt: float) -> _Even:
     away = np.abs(row - np.round(row))
     between = 0 if on_grid else int(min(size, (away > ON_GRID).sum()))
     irregular = not on_grid and (jitter > JITTER or bool((ratio < 1 - JITTER).any()))
-    return _Even(values=out, valid=valid, index=grid, times=np.interp(grid, row, record.times),
-                 n_bridged=int((filled & valid).sum()), n_between=between, jitter=jitter,
-                 irregular=irregular)  # fmt: skip
+    return _Even(
+        values=out,
+        valid=valid,
+        index=grid,
+        times=np.interp(grid, row, record.times),
+        n_bridged=int((filled & valid).sum()),
+        n_between=between,
+        jitter=jitter,
+        irregular=irregular,
+    )
 
 
 def _runs(valid: np.ndarray) -> list[tuple[int, int]]:
@@ -276,22 +302,36 @@ def _told(
     between = sum(e.n_between for e in evens)
     if any(e.irregular for e in evens):
         findings.append(
-            Finding("resampled", f"The time step is irregular; {min(between / total, 1):.0%} of the samples lie between measured times.",
-                    f"Interpolated linearly to a step of {dt:.6g}{unit}; fast motion is smoothed.")
-        )  # fmt: skip
+            Finding(
+                "resampled",
+                (
+                    f"The time step is irregular; {min(between / total, 1):.0%} of the samples lie "
+                    f"between measured times."
+                ),
+                f"Interpolated linearly to a step of {dt:.6g}{unit}; fast motion is smoothed.",
+            )
+        )
     elif between:
         worst = max(e.jitter for e in evens)
         findings.append(
-            Finding("jitter", f"The time step jitters by up to {worst:.1%}.",
-                    f"Interpolated linearly to a step of {dt:.6g}{unit}.", "note")
-        )  # fmt: skip
+            Finding(
+                "jitter",
+                f"The time step jitters by up to {worst:.1%}.",
+                f"Interpolated linearly to a step of {dt:.6g}{unit}.",
+                "note",
+            )
+        )
     bridged = sum(e.n_bridged for e in evens)
     if bridged:
         share = bridged / total
         findings.append(
-            Finding("bridged", f"{bridged} sample(s) were missing in runs of at most {BRIDGED} ({share:.2%}).",
-                    "Bridged by linear interpolation.", "caution" if share > 0.05 else "note")
-        )  # fmt: skip
+            Finding(
+                "bridged",
+                f"{bridged} sample(s) were missing in runs of at most {BRIDGED} ({share:.2%}).",
+                "Bridged by linear interpolation.",
+                "caution" if share > 0.05 else "note",
+            )
+        )
     if n_kept > n_records or dropped[0]:
         text = f"Gaps split the data into {n_kept + dropped[0]} stretches."
         lost = (

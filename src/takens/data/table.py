@@ -14,8 +14,29 @@ import numpy as np
 from takens.core import Finding, InvalidInput
 
 MISSING = frozenset(
-    ["", ".", "-", "--", "?", "na", "n/a", "nan", "-nan", "+nan", "null", "none", "missing", "nd"]
-    + ["#n/a", "#na", "<na>", "nat", "na()", "\u2014", "\u2013"]
+    [
+        "",
+        ".",
+        "-",
+        "--",
+        "?",
+        "na",
+        "n/a",
+        "nan",
+        "-nan",
+        "+nan",
+        "null",
+        "none",
+        "missing",
+        "nd",
+        "#n/a",
+        "#na",
+        "<na>",
+        "nat",
+        "na()",
+        "—",
+        "–",
+    ]
 )
 NAME_LIMIT = 80
 _UNIT = re.compile(r"^(?P<name>.*\S)\s*(?:\[(?P<a>[^\[\]]{1,24})\]|\((?P<b>[^()]{1,24})\))\s*$")
@@ -121,7 +142,8 @@ def split_unit(header: str) -> tuple[str, str]:
 
 def _clean(name: str) -> str:
     kept = (
-        c if unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Co") else " " for c in name[:4000]
+        c if str(unicodedata.category(c)) not in ("Cc", "Cf", "Cs", "Co") else " "
+        for c in name[:4000]
     )
     text = " ".join("".join(kept).split())
     return text if len(text) <= NAME_LIMIT else text[: NAME_LIMIT - 1] + "…"

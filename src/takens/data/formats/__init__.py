@@ -11,26 +11,51 @@ from takens.core import Finding, InvalidInput
 from takens.data.table import Table, shown
 
 if TYPE_CHECKING:
-    from takens.data.assemble import Options
+    from takens.data.options import Options
 
 LIMIT = 4 << 30  # bytes of text that are read into memory
 _MAGIC = (
-    (b"\x93NUMPY", "npy"), (b"PAR1", "parquet"), (b"\x89HDF\r\n\x1a\n", "hdf5"), (b"CDF\x01", "netcdf3"),
-    (b"CDF\x02", "netcdf3"), (b"CDF\x05", "netcdf3"), (b"MATLAB 7.3 MAT-file", "mat73"),
-    (b"MATLAB 5.0 MAT-file", "mat"), (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "xls"), (b"PK\x03\x04", "zip"),
-    (b"\x1f\x8b", "gz"), (b"BZh", "bz2"), (b"\xfd7zXZ\x00", "xz"),
-)  # fmt: skip
+    (b"\x93NUMPY", "npy"),
+    (b"PAR1", "parquet"),
+    (b"\x89HDF\r\n\x1a\n", "hdf5"),
+    (b"CDF\x01", "netcdf3"),
+    (b"CDF\x02", "netcdf3"),
+    (b"CDF\x05", "netcdf3"),
+    (b"MATLAB 7.3 MAT-file", "mat73"),
+    (b"MATLAB 5.0 MAT-file", "mat"),
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "xls"),
+    (b"PK\x03\x04", "zip"),
+    (b"\x1f\x8b", "gz"),
+    (b"BZh", "bz2"),
+    (b"\xfd7zXZ\x00", "xz"),
+)
 _FOREIGN = (
-    (b"%PDF", "a PDF"), (b"\x89PNG", "a PNG image"), (b"\xff\xd8\xff", "a JPEG image"),
-    (b"GIF8", "a GIF image"), (b"\x7fELF", "a program"), (b"MZ\x90", "a program"),
-    (b"SQLite format 3", "an SQLite data base"), (b"ARROW1", "an Arrow file"), (b"RIFF", "a RIFF sound or video"),
-)  # fmt: skip
+    (b"%PDF", "a PDF"),
+    (b"\x89PNG", "a PNG image"),
+    (b"\xff\xd8\xff", "a JPEG image"),
+    (b"GIF8", "a GIF image"),
+    (b"\x7fELF", "a program"),
+    (b"MZ\x90", "a program"),
+    (b"SQLite format 3", "an SQLite data base"),
+    (b"ARROW1", "an Arrow file"),
+    (b"RIFF", "a RIFF sound or video"),
+)
 _ENDINGS = {
-    ".npy": ("npy",), ".npz": ("zip",), ".parquet": ("parquet",), ".pq": ("parquet",),
-    ".xlsx": ("zip",), ".xlsm": ("zip",), ".xls": ("xls", "zip"), ".mat": ("mat", "mat73", "hdf5"),
-    ".nc": ("hdf5", "netcdf3"), ".nc4": ("hdf5",), ".cdf": ("netcdf3", "hdf5"), ".h5": ("hdf5", "mat73"),
-    ".hdf5": ("hdf5", "mat73"), ".zip": ("zip",),
-}  # fmt: skip
+    ".npy": ("npy",),
+    ".npz": ("zip",),
+    ".parquet": ("parquet",),
+    ".pq": ("parquet",),
+    ".xlsx": ("zip",),
+    ".xlsm": ("zip",),
+    ".xls": ("xls", "zip"),
+    ".mat": ("mat", "mat73", "hdf5"),
+    ".nc": ("hdf5", "netcdf3"),
+    ".nc4": ("hdf5",),
+    ".cdf": ("netcdf3", "hdf5"),
+    ".h5": ("hdf5", "mat73"),
+    ".hdf5": ("hdf5", "mat73"),
+    ".zip": ("zip",),
+}
 
 
 def table_of(path: Path, options: Options) -> Table:
@@ -51,7 +76,8 @@ def table_of(path: Path, options: Options) -> Table:
     expected = _ENDINGS.get(path.suffix.lower())
     if expected and kind not in expected:
         raise InvalidInput(
-            f"{what} ends in {path.suffix.lower()} but does not hold that format (its content looks like "
+            f"{what} ends in {path.suffix.lower()} but does not hold that format (its content "
+            f"looks like "
             f"{kind}). The file is damaged or wrongly named; export it again or correct the ending."
         )
     return _by_kind(path, kind, options, what)
@@ -107,7 +133,8 @@ def _text(path: Path, kind: str, what: str) -> Table:
             raw = _bounded(stream, what)  # type: ignore[arg-type]
     except (EOFError, OSError, zlib.error, lzma.LZMAError) as error:
         raise InvalidInput(
-            f"{what} is damaged or cut short: it could not be unpacked ({error}). Copy or download it again."
+            f"{what} is damaged or cut short: it could not be unpacked ({error}). Copy or "
+            f"download it again."
         ) from None
     return _inner(raw, what)
 
@@ -141,7 +168,8 @@ def _bounded(stream: BinaryIO, what: str) -> bytes:
 
 def _too_big(what: str) -> InvalidInput:
     return InvalidInput(
-        f"{what} holds more than {LIMIT >> 30} GB of text. Convert it to Parquet or NumPy, or split it."
+        f"{what} holds more than {LIMIT >> 30} GB of text. Convert it to Parquet or NumPy, or "
+        f"split it."
     )
 
 

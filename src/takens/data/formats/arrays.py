@@ -14,9 +14,11 @@ from takens.core import Finding, InvalidInput
 from takens.data.table import Column, Table, label, shown
 
 if TYPE_CHECKING:
-    from takens.data.assemble import Options
+    from takens.data.options import Options
 
-_RATES = frozenset(["dt", "fs", "sr", "rate", "sampling_rate", "samplingrate", "freq", "sfreq", "fsample"])
+_RATES = frozenset(
+    ["dt", "fs", "sr", "rate", "sampling_rate", "samplingrate", "freq", "sfreq", "fsample"]
+)
 
 
 def read_arrays(path: Path, kind: str, options: Options, what: str) -> Table:
@@ -116,8 +118,14 @@ def table_of_arrays(arrays: Mapping[str, np.ndarray], options: Options, what: st
     for name, value in scalars.items():
         if name.casefold() in _RATES:
             number = float(value.ravel()[0])
-            findings.append(Finding("rate-found", f"The file also holds {name} = {number:g}.",
-                                    "Not used; give dt if it is the sampling step or rate.", "note"))  # fmt: skip
+            findings.append(
+                Finding(
+                    "rate-found",
+                    f"The file also holds {name} = {number:g}.",
+                    "Not used; give dt if it is the sampling step or rate.",
+                    "note",
+                )
+            )
     wanted = {
         n for n in (*(options.columns or ()), *options.inputs, options.time, options.group) if n
     }
@@ -130,13 +138,15 @@ def table_of_arrays(arrays: Mapping[str, np.ndarray], options: Options, what: st
     if not usable:
         shapes = ", ".join(f"{shown(n)} {a.dtype} {a.shape}" for n, a in list(arrays.items())[:8])
         raise InvalidInput(
-            f"{what} holds no array of numbers ({shapes or 'it is empty'}). Save the data as numeric arrays."
+            f"{what} holds no array of numbers ({shapes or 'it is empty'}). Save the data as "
+            f"numeric arrays."
         )
     lengths = {len(a) for a in usable.values()}
     if len(lengths) > 1:
         shapes = ", ".join(f"{shown(n)} {a.shape}" for n, a in list(usable.items())[:8])
         raise InvalidInput(
-            f"The arrays of {what} differ in length: {shapes}. Columns need one length, with time first; "
+            f"The arrays of {what} differ in length: {shapes}. Columns need one length, with time "
+            f"first; "
             "name those that belong together with columns=..."
         )
     columns: list[Column] = []
@@ -164,15 +174,18 @@ def columns_of(array: np.ndarray, name: str, what: str) -> list[Column]:
         return made
     if array.dtype.kind == "c":
         raise InvalidInput(
-            f"The array {shown(name)} of {what} is complex. A column is real; save the real and imaginary parts apart."
+            f"The array {shown(name)} of {what} is complex. A column is real; save the real and "
+            f"imaginary parts apart."
         )
     if array.dtype.kind not in "fiubM":
         raise InvalidInput(
-            f"The array {shown(name)} of {what} has type {array.dtype}; expected numbers. Save it as floats."
+            f"The array {shown(name)} of {what} has type {array.dtype}; expected numbers. Save it "
+            f"as floats."
         )
     if array.ndim == 0 or array.ndim > 2:
         raise InvalidInput(
-            f"The array {shown(name)} of {what} has shape {array.shape}; expected (time,) or (time, column). Reshape it, one row per time."
+            f"The array {shown(name)} of {what} has shape {array.shape}; expected (time,) or "
+            f"(time, column). Reshape it, one row per time."
         )
     values = array.astype("M8[us]" if array.dtype.kind == "M" else float)
     if values.ndim == 1:

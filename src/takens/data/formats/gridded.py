@@ -13,7 +13,7 @@ from takens.core import Finding, InvalidInput
 from takens.data.table import Column, Table, listed, shown
 
 if TYPE_CHECKING:
-    from takens.data.assemble import Options
+    from takens.data.options import Options
 
 
 def read_netcdf(path: Path, kind: str, options: Options, what: str) -> Table:
@@ -58,7 +58,8 @@ def _opened(path: Path, engine: str, options: Options, what: str) -> Table:
         raise
     except Exception as error:  # each engine has its own kinds
         raise InvalidInput(
-            f"{what} could not be read as {engine} data ({type(error).__name__}: {str(error)[:120]}). "
+            f"{what} could not be read as {engine} data ({type(error).__name__}: "
+            f"{str(error)[:120]}). "
             "The file is damaged or uses features that xarray does not know; write it again."
         ) from None
 
@@ -106,7 +107,7 @@ def table_of_dataset(data: Any, options: Options, what: str) -> Table:
 
 
 def _time_dim(data: Any, options: Options, what: str) -> str:
-    from takens.data.assemble import TIME_NAMES
+    from takens.data.timeaxis import TIME_NAMES
 
     dims = [str(d) for d in data.dims]
     if options.time not in (None, "row"):
@@ -116,7 +117,8 @@ def _time_dim(data: Any, options: Options, what: str) -> str:
         if coordinate is not None and coordinate.ndim == 1:
             return str(coordinate.dims[0])
         raise InvalidInput(
-            f"time names the dimension {shown(options.time)}, which is not there. Choose from: {listed(dims)}."
+            f"time names the dimension {shown(options.time)}, which is not there. Choose from: "
+            f"{listed(dims)}."
         )
     dated = [
         d for d in dims if d in data.coords and (data[d].dtype.kind == "M" or _is_cftime(data[d]))
@@ -150,7 +152,8 @@ def _time_column(data: Any, dim: str, what: str) -> Column | None:
             return Column(name=dim, values=np.array(text, dtype="M8[us]"))
         except ValueError:
             raise InvalidInput(
-                f"{what} uses a calendar whose dates do not exist in the common one (such as {text[0]}). Convert it with xarray's convert_calendar."
+                f"{what} uses a calendar whose dates do not exist in the common one (such as "
+                f"{text[0]}). Convert it with xarray's convert_calendar."
             ) from None
     if values.dtype.kind == "m":
         return Column(name=dim, values=values.astype("m8[us]").astype(float) / 1e6, unit="s")

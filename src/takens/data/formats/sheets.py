@@ -14,7 +14,7 @@ from takens.core import Finding, InvalidInput, MissingDependency
 from takens.data.table import Column, Table, label, shown
 
 if TYPE_CHECKING:
-    from takens.data.assemble import Options
+    from takens.data.options import Options
 
 
 def needed(module: str, purpose: str) -> Any:
@@ -23,7 +23,8 @@ def needed(module: str, purpose: str) -> Any:
         return importlib.import_module(module)
     except ImportError:
         raise MissingDependency(
-            f"{purpose} needs {module.split('.', maxsplit=1)[0]}, which is not installed. Run: pip install 'takens[files]'."
+            f"{purpose} needs {module.split('.', maxsplit=1)[0]}, which is not installed. Run: "
+            f"pip install 'takens[files]'."
         ) from None
 
 
@@ -101,8 +102,14 @@ def read_excel(path: Path, kind: str, what: str) -> Table:
     table = table_of_rows([r + [""] * (width - len(r)) for r in rows], what)
     findings = list(table.findings)
     if len(filled) > 1:
-        findings.insert(0, Finding("several-sheets", f"The workbook has {len(filled)} sheets with data.",
-                                   f"Only the first, {shown(name)}, was read; save others as files of their own."))  # fmt: skip
+        findings.insert(
+            0,
+            Finding(
+                "several-sheets",
+                f"The workbook has {len(filled)} sheets with data.",
+                f"Only the first, {shown(name)}, was read; save others as files of their own.",
+            ),
+        )
     return Table(columns=table.columns, findings=tuple(findings), time=table.time)
 
 

@@ -5,31 +5,27 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterator
 from itertools import islice
-from typing import Any
 
 import numpy as np
 
 from takens.core import Finding, InvalidInput
-from takens.data import clock
+from takens.data.formats.layout import (
+    COMMA_NUMBER,
+    NUMBER,
+    RULE,
+    SAMPLE,
+    SEPARATORS,
+    Layout,
+    fields,
+    is_value,
+)
 from takens.data.table import MISSING, Column, Table, label, listed, rows_text, shown
 
-SAMPLE = 200  # lines looked at to find the delimiter and the header
 BLOCK = 50_000
-_NUMBER = re.compile(r"^[+-]?(\d+\.?\d*|\.\d+)([eEdD][+-]?\d+)?$|^[+-]?(inf|infinity)$", re.I)
-_COMMA_NUMBER = re.compile(r"^[+-]?(\d+,\d*|,\d+)([eE][+-]?\d+)?$")
-_GROUPED = re.compile(r"^[+-]?[1-9]\d{0,2}(,\d{3})+$")
-_BOTH_MARKS = re.compile(
-    r"^[+-]?(\d{1,3}(,\d{3})+\.\d*|\d{1,3}(\.\d{3})+,\d*|\d{1,3}(,\d{3}){2,}|\d{1,3}(\.\d{3}){2,})$"
-)
+
+
 _COMMENT = re.compile(r"(?m)^[ \t]*(?:#|%|//).*\n?")
-_RULE = re.compile(r"^[\s\-=_*+|~]*$")
-_UNIT_ROW = re.compile(
-    r"^[\[(]?(s|ms|us|min|h|d|days?|y|yr|K|°?C|degC|°?F|%|m|mm|cm|km|m/s|V|mV|A|mA|Hz|Pa|hPa|kPa|bar|W|kW|MW|g|kg|-|1)?[\])]?$"
-)
-_MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
-_NAMES = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar", " ": "white space"}
 
 
 def read_text(raw: bytes, what: str) -> Table:
@@ -48,8 +44,18 @@ def read_text(raw: bytes, what: str) -> Table:
             )
     if not text.strip():
         raise InvalidInput(f"{what} holds only comments. Give a file with rows of numbers.")
-    layout = _Layout(text, comment, what)
+    layout = Layout(text, comment, what)
     findings += layout.findings
+    blank = len(re.findall(r"\n[ \t]*(?=\n)", text.strip())) if "\n\n" in text else 0
+    if blank:
+        findings.append(
+            Finding(
+                "blank-lines",
+                f"{blank} blank line(s) were found.",
+                "Skipped; a blank line is not a missing value.",
+                "note",
+            )
+        )
     quick = _quick(text, layout)
     if quick is not None:
         columns = [quick[:, i] for i in range(quick.shape[1])]
@@ -74,7 +80,8 @@ def _decode(raw: bytes, what: str) -> tuple[str, list[Finding]]:
                 return _lines(raw.decode(codec), what, findings), findings
             except UnicodeDecodeError:
                 raise InvalidInput(
-                    f"{what} begins as {codec.removesuffix('-sig').upper()} text but is damaged or mixes encodings. Save it as UTF-8."
+                    f"{what} begins as {codec.removesuffix('-sig').upper()} text but is damaged "
+                    f"or mixes encodings. Save it as UTF-8."
                 ) from None
     nul = np.frombuffer(head[: len(head) // 2 * 2], np.uint8) == 0
     for parity, codec in ((1, "utf-16-le"), (0, "utf-16-be")):
@@ -91,16 +98,20 @@ def _decode(raw: bytes, what: str) -> tuple[str, list[Finding]]:
     control = np.isin(np.frombuffer(raw[:65536], np.uint8), np.r_[1:9, 14:27, 28:32])
     if control.mean() > 0.01:
         raise InvalidInput(
-            f"{what} is binary, not text ({control.mean():.0%} control characters). Export it as CSV, "
+            f"{what} is binary, not text ({control.mean():.0%} control characters). Export it as "
+            f"CSV, "
             "or give it the ending of its true format."
         )
     try:
         return _lines(raw.decode("utf-8"), what, findings), findings
     except UnicodeDecodeError as error:
         findings.append(
-            Finding("encoding", f"The text is not UTF-8 (byte {error.start}).",
-                    "Read as Latin-1; letters in names may be wrong, numbers are not affected.")
-        )  # fmt: skip
+            Finding(
+                "encoding",
+                f"The text is not UTF-8 (byte {error.start}).",
+                "Read as Latin-1; letters in names may be wrong, numbers are not affected.",
+            )
+        )
         return _lines(raw.decode("latin-1"), what, findings), findings
 
 
@@ -131,193 +142,6 @@ def _last_comment(text: str) -> str:
         elif bare:
             break
     return last
-
-
-def _fields(lines: Any, delimiter: str) -> Iterator[list[str]]:
-    if delimiter == " ":
-        return (row for line in lines if (row := line.split()))
-    reader = csv.reader(lines, delimiter=delimiter, skipinitialspace=True)
-    return (row for row in reader if row and (len(row) > 1 or row[0].strip()))
-
-
-def _is_value(cell: str) -> bool:
-    bare = cell.strip()
-    return bool(
-        bare.casefold() in MISSING or _NUMBER.match(bare) or _COMMA_NUMBER.match(bare)
-        or _BOTH_MARKS.match(bare) or clock.looks_like_date(bare) or clock.clock_times([bare]) is not None
-    )  # fmt: skip
-
-
-class _Layout:
-    """Delimiter, header, decimal mark: decided on the first lines."""
-
-    def __init__(self, text: str, comment: str, what: str) -> None:
-        self.what, self.findings = what, list[Finding]()
-        lines = [
-            x for x in islice(io.StringIO(text), SAMPLE + 50) if x.strip() and not _RULE.match(x)
-        ]
-        self.delimiter = self._guess([x[:200_000] for x in lines])
-        try:
-            csv.field_size_limit(10_000_000)
-            rows = list(_fields(lines, self.delimiter))
-        except csv.Error as error:
-            raise InvalidInput(
-                f"{what} could not be split into cells ({error}). Check its quotes, and save it as CSV."
-            ) from None
-        self.ended = len(rows) > 2 and all(not r[-1].strip() for r in rows) and len(rows[0]) > 2
-        if self.ended:
-            rows = [r[:-1] for r in rows]
-        self._header(rows, comment)
-        body = rows[self.skip :]
-        self.numeric = bool(body) and all(
-            _NUMBER.match(c.strip()) or c.strip().lower() == "nan" for r in body for c in r
-        )
-        self.comma = self._decimal(body)
-        self.month_table = self._is_month_table()
-
-    def _guess(self, lines: list[str]) -> str:
-        best, score = " ", 0.0
-        tail = lines[-40:] if len(lines) > 3 else lines[-2:]
-        for delimiter in (";", "\t", "|", ",", " "):
-            try:
-                counts = [len(r) for r in _fields(tail, delimiter)]
-            except csv.Error:
-                continue
-            if not counts:
-                continue
-            mode = max(set(counts), key=counts.count)
-            agree = counts.count(mode) / len(tail)
-            value = (
-                0.0
-                if mode < 2
-                else agree * {";": 1.1, "\t": 1.1, "|": 1.05, ",": 1.0, " ": 0.8}[delimiter]
-            )
-            if delimiter != " " and mode >= 2 and agree > 0.6:
-                values = [c for r in _fields(tail, delimiter) for c in r]
-                value *= 0.5 + 0.5 * sum(map(_is_value, values)) / len(values)
-            if value > score:
-                best, score = delimiter, value
-        return best if score else ","
-
-    def _header(self, rows: list[list[str]], comment: str) -> None:
-        widths = [len(r) for r in rows]
-        self.width = max(set(widths[-60:]), key=widths[-60:].count)
-        whole = [len(r) == self.width for r in rows]
-        known = [sum(map(_is_value, r)) for r in rows]
-        filled = [sum(bool(c.strip()) for c in r) for r in rows]
-        data = [
-            w and k > 0 and (any(_is_value(c) and c.strip().casefold() not in MISSING for c in r))
-            for w, k, r in zip(whole, known, rows, strict=True)
-        ]
-        first = next((i for i, d in enumerate(data) if d), None)
-        self.skip, self.header = 0, None
-        if first is None:
-            if len(rows) == 1:
-                raise InvalidInput(
-                    f"{self.what} has a header but no row of data. Give a file with rows of numbers."
-                )
-            first = 1 if whole[0] else 0
-        # A first row with text where the next row has values is a header, numbers in it or not.
-        if first == 0 and len(rows) > 1 and whole[0] and whole[1] and known[1] > known[0]:
-            odd = any(
-                not _is_value(a) and _is_value(b) for a, b in zip(rows[0], rows[1], strict=True)
-            )
-            first = 1 if odd and known[0] < self.width / 2 else 0
-        row = first - 1
-        units: list[str] | None = None
-        if (
-            row >= 1
-            and whole[row]
-            and whole[row - 1]
-            and filled[row - 1] == self.width
-            and all(_UNIT_ROW.match(c.strip()) for c in rows[row])
-        ):
-            units, row = rows[row], row - 1
-        if row >= 0 and whole[row] and filled[row] > 0:
-            self.header = [c.strip() for c in rows[row]]
-            if units is not None:
-                self.header = [
-                    f"{h} [{u.strip('[]() ')}]" if u.strip("[]() ") else h
-                    for h, u in zip(self.header, units, strict=True)
-                ]
-            if row:
-                self.findings.append(
-                    Finding(
-                        "preamble", f"{row} line(s) stand above the header.", "Skipped.", "note"
-                    )
-                )
-        elif first:
-            if (
-                any(k == 0 and n > 1 for k, n in zip(known[:first], widths[:first], strict=True))
-                and widths[first - 1] * 2 == self.width
-            ):
-                raise self._two_marks(widths[first - 1])
-            self.findings.append(
-                Finding(
-                    "preamble",
-                    f"{first} line(s) above the data do not fit the columns.",
-                    "Skipped; columns are named by position.",
-                )
-            )
-        if self.header is None and comment:
-            cells = (
-                comment.split()
-                if self.delimiter == " "
-                else [c.strip() for c in comment.split(self.delimiter)]
-            )
-            if len(cells) == self.width and not any(map(_is_value, cells)):
-                self.header = cells
-        self.skip = first
-
-    def _two_marks(self, n_names: int) -> InvalidInput:
-        return InvalidInput(
-            f"{self.what} has {n_names} names but {self.width} cells in a row, separated by commas. "
-            "It seems that the comma is both the decimal mark and the separator, which cannot be told "
-            "apart. Export it again with semicolons or tabs between cells, or with decimal points."
-        )
-
-    def _decimal(self, body: list[list[str]]) -> bool:
-        cells = [c.strip() for r in body for c in r if "," in c or c.count(".") > 1]
-        marks = [c for c in cells if _BOTH_MARKS.match(c)]
-        if marks:
-            raise InvalidInput(
-                f"{self.what} writes numbers with thousands separators, such as {shown(marks[0])}. "
-                "Numbers need one decimal mark and no other; export it without them."
-            )
-        numbers = [c for c in cells if _COMMA_NUMBER.match(c)]
-        if not numbers:
-            return False
-        if all(map(_GROUPED.match, numbers)):
-            if self.delimiter == ",":
-                raise InvalidInput(
-                    f"In {self.what} {shown(numbers[0])} may be a decimal comma or a thousands separator. "
-                    "Export it without thousands separators, or with decimal points."
-                )
-            self.findings.append(
-                Finding(
-                    "decimal-comma",
-                    f"Numbers such as {shown(numbers[0])} were read with a decimal comma.",
-                    "If the comma separates thousands, export the file without it.",
-                )
-            )
-            return True
-        self.findings.append(
-            Finding(
-                "decimal-comma",
-                f"Numbers such as {shown(numbers[0])} were read with a decimal comma.",
-                "",
-                "note",
-            )
-        )
-        return True
-
-    def _is_month_table(self) -> bool:
-        names = [h.strip().casefold() for h in self.header or []]
-        return (
-            len(names) == 13
-            and names[0] in ("year", "yr", "jahr")
-            and [n[:3] for n in names[1:]] == _MONTHS
-        )
 
 
 class _Cells:
@@ -354,9 +178,9 @@ class _Cells:
             if bare.casefold() in MISSING:
                 continue
             self.n_values += 1
-            if comma and _COMMA_NUMBER.match(bare):
+            if comma and COMMA_NUMBER.match(bare):
                 bare = bare.replace(",", ".")
-            if _NUMBER.match(bare) and bare.isascii():
+            if NUMBER.match(bare) and bare.isascii():
                 block[row] = float(bare.replace("D", "e").replace("d", "e"))
                 continue
             self.n_bad += 1
@@ -390,7 +214,7 @@ class _Found:
         self.columns, self.n_rows = columns, n_rows
 
 
-def _quick(text: str, layout: _Layout) -> np.ndarray | None:
+def _quick(text: str, layout: Layout) -> np.ndarray | None:
     """A plain table of numbers through NumPy's C reader; None where it is not that plain."""
     if not layout.numeric or layout.comma or layout.month_table or layout.ended:
         return None
@@ -407,11 +231,11 @@ def _quick(text: str, layout: _Layout) -> np.ndarray | None:
         return None
 
 
-def _head(text: str, layout: _Layout) -> list[str]:
+def _head(text: str, layout: Layout) -> list[str]:
     """The physical lines above the data, rules and blank lines included."""
     head, seen = [], 0
     for line in io.StringIO(text):
-        solid = bool(line.strip()) and not _RULE.match(line)
+        solid = bool(line.strip()) and not RULE.match(line)
         if solid and seen == layout.skip:
             break
         seen += solid
@@ -419,16 +243,12 @@ def _head(text: str, layout: _Layout) -> list[str]:
     return head
 
 
-def _slow(text: str, layout: _Layout, findings: list[Finding]) -> _Found:
+def _slow(text: str, layout: Layout, findings: list[Finding]) -> _Found:
     source = io.StringIO(text)
     for _ in _head(text, layout):
         source.readline()
-    lines = (
-        line
-        for line in source
-        if not (line.isspace() or (_RULE.match(line) and not line.strip() == "-"))
-    )
-    rows = _fields(lines, layout.delimiter)
+    lines = (line for line in source if not (line.isspace() or (RULE.match(line))))
+    rows = fields(lines, layout.delimiter)
     columns = [_Cells() for _ in range(layout.width)]
     ragged: list[tuple[int, list[str]]] = []
     done = 0
@@ -437,7 +257,8 @@ def _slow(text: str, layout: _Layout, findings: list[Finding]) -> _Found:
             block = list(islice(rows, BLOCK))
         except csv.Error as error:
             raise InvalidInput(
-                f"{layout.what} could not be split into cells near data row {done + 1} ({error}). Check its quotes, and save it as CSV."
+                f"{layout.what} could not be split into cells near data row {done + 1} ({error}). "
+                f"Check its quotes, and save it as CSV."
             ) from None
         if not block:
             break
@@ -456,13 +277,13 @@ def _slow(text: str, layout: _Layout, findings: list[Finding]) -> _Found:
 
 
 def _mend(
-    block: list[list[str]], layout: _Layout, done: int, ragged: list[tuple[int, list[str]]]
+    block: list[list[str]], layout: Layout, done: int, ragged: list[tuple[int, list[str]]]
 ) -> list[list[str]]:
     kept = []
     for index, row in enumerate(block):
         if len(row) == layout.width:
             kept.append(row)
-        elif layout.month_table and 1 < len(row) < layout.width and all(map(_is_value, row)):
+        elif layout.month_table and 1 < len(row) < layout.width and all(map(is_value, row)):
             kept.append(row + [""] * (layout.width - len(row)))  # the year that is not over
         else:
             ragged.append((done + index, row))
@@ -470,7 +291,7 @@ def _mend(
 
 
 def _judge(
-    ragged: list[tuple[int, list[str]]], n_rows: int, layout: _Layout, findings: list[Finding]
+    ragged: list[tuple[int, list[str]]], n_rows: int, layout: Layout, findings: list[Finding]
 ) -> None:
     """Rows that do not fit: a footer or a cut last line is skipped, anything else refused."""
     if not ragged:
@@ -480,7 +301,7 @@ def _judge(
     footer = (
         in_tail
         and len(tail) <= 20
-        and not any(_NUMBER.match(c.strip()) for _, r in tail for c in r[:1])
+        and not any(NUMBER.match(c.strip()) for _, r in tail for c in r[:1])
     )
     cut = (
         len(tail) == 1
@@ -504,16 +325,18 @@ def _judge(
         and layout.delimiter == ","
         and all(len(r) == 2 * layout.width for _, r in tail)
     ):
-        raise layout._two_marks(layout.width)
+        raise layout.two_marks(layout.width)
     row, cells = tail[0]
     raise InvalidInput(
-        f"{len(tail)} row(s) of {layout.what} do not have {layout.width} cells (data rows {rows_text([r for r, _ in tail])}; "
-        f"row {row + 1} has {len(cells)}; cells are separated by {_NAMES[layout.delimiter]}). Every row needs as many cells as "
+        f"{len(tail)} row(s) of {layout.what} do not have {layout.width} cells (data rows "
+        f"{rows_text([r for r, _ in tail])}; "
+        f"row {row + 1} has {len(cells)}; cells are separated by {SEPARATORS[layout.delimiter]}). "
+        f"Every row needs as many cells as "
         "the header; correct those rows, or quote cells that hold the separator."
     )
 
 
-def _table(found: _Found, layout: _Layout, findings: list[Finding], what: str) -> Table:
+def _table(found: _Found, layout: Layout, findings: list[Finding], what: str) -> Table:
     if found.n_rows == 0:
         raise InvalidInput(
             f"{what} has a header but no row of data. Give a file with rows of numbers."
@@ -567,7 +390,8 @@ def _months(found: _Found, headers: list[str], findings: list[Finding]) -> Table
     mixed = [c for c in columns if c.kind != "number" or c.n_bad]
     if mixed:
         raise InvalidInput(
-            f"The month table holds text in column {shown(mixed[0].name)}, such as {shown(mixed[0].example)}. Clear those cells."
+            f"The month table holds text in column {shown(mixed[0].name)}, such as "
+            f"{shown(mixed[0].example)}. Clear those cells."
         )
     years = columns[0].values
     if not np.isfinite(years).all() or (years != np.round(years)).any():

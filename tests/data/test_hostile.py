@@ -1,0 +1,77 @@
+"""Broken input is a clear error or a recording that says so: never a traceback or a silent number."""
+
+import re
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from takens.core import InvalidInput, Recording, TakensError
+from takens.data import open_any, read, regular_segments
+
+sys.path.insert(0, str(Path(__file__).parent))
+from hostile import hostile_files  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def cases(tmp_path_factory):
+    return {c.name: c for c in hostile_files(tmp_path_factory.mktemp("hostile"))}
+
+
+def _names():
+    from hostile import _binaries, _texts
+
+    return [*_texts(), *_binaries(), "no such file", "file name too long"]
+
+
+@pytest.mark.parametrize("name", _names())
+def test_each_hostile_file_is_refused_or_reported(cases, name):
+    case = cases[name]
+    start = time.perf_counter()
+    try:
+        outcome = read(case.path, **case.options)
+    except TakensError as error:
+        text = str(error)
+        assert case.outcome == "error", text
+        assert case.says in text
+        # What was given, the rule, what to do: at least two sentences, no control characters.
+        assert re.search(r"[.)?] \S", text), text
+        assert text.isprintable(), text
+        assert len(text) < 1000
+    else:
+        assert isinstance(outcome, Recording)
+        assert case.outcome == "finding", outcome.findings
+        assert case.says in [f.code for f in outcome.findings], outcome.findings
+        assert all(np.isfinite(r.times).all() for r in outcome)
+        assert not any(np.isinf(r.states).any() for r in outcome)
+    assert time.perf_counter() - start < 20
+
+
+@pytest.mark.parametrize("name", _names())
+def test_what_was_read_becomes_segments_or_a_clear_error(cases, name):
+    case = cases[name]
+    try:
+        segments = regular_segments(read(case.path, **case.options))
+    except TakensError:
+        return
+    assert all(np.isfinite(v).all() for v in segments.values)
+    assert all(len(v) >= 16 for v in segments.values)
+
+
+def test_unknown_names_list_the_bundled_data():
+    with pytest.raises(InvalidInput, match=r"Did you mean sunspots\?.*nino34"):
+        open_any("sunspot")
+
+
+def test_pickles_are_never_run(tmp_path):
+    class Evil:
+        def __reduce__(self):
+            return (Path.touch, (tmp_path / "ran",))
+
+    path = tmp_path / "evil.npy"
+    np.save(path, np.array([Evil()], dtype=object), allow_pickle=True)
+    with pytest.raises(InvalidInput, match="never loaded"):
+        read(path)
+    assert not (tmp_path / "ran").exists()
