@@ -130,17 +130,11 @@ def mutual_information(x: np.ndarray, lags: np.ndarray) -> np.ndarray:
     return found
 
 
-def _first_minimum(curve: np.ndarray) -> int:
-    """Index of the first local minimum of the smoothed curve, or of its decay to a tenth."""
-    smooth = curve
-    if len(curve) > 40:  # a long curve is noisy at its own scale; a short one has its minimum early
-        padded = np.concatenate([curve[:1], curve, curve[-1:]])
-        smooth = (padded[:-2] + 2 * padded[1:-1] + padded[2:]) / 4
-    low = curve[0] * 0.1
+def _first_minimum(curve: np.ndarray, reach: int) -> int:
+    """Index of the first value that is smallest within `reach`, or of the decay to a tenth."""
     for i in range(1, len(curve) - 1):
-        if smooth[i] <= smooth[i - 1] and smooth[i] < smooth[i + 1]:
-            return i
-        if curve[i] < low:
+        around = curve[max(0, i - reach) : i + reach + 1]
+        if curve[i] < 0.1 * curve[0] or (i + reach < len(curve) and curve[i] == around.min()):
             return i
     return len(curve) - 1
 
@@ -158,7 +152,7 @@ def _choose_delay(x: np.ndarray) -> tuple[int, np.ndarray, np.ndarray, np.ndarra
     part = x if len(x) <= 5 * _LIMIT else x[: max(5 * _LIMIT, min(len(x), 20 * furthest))]
     information = mutual_information(part, lags[lags < len(part) // 2])
     lags = lags[: len(information)]
-    delay = 1 if map_like else int(lags[_first_minimum(information)])
+    delay = 1 if map_like else int(lags[_first_minimum(information, max(1, decay // (4 * stride)))])
     # Past the decay of the correlation the minimum is one of noise; before a fifth of it the
     # coordinates are redundant.
     if not map_like:
@@ -220,8 +214,8 @@ def embedding(data: Any, *, max_dimension: int = 8) -> Embedding:
 
     The delay is the first minimum of the mutual information, kept between a fifth of the decay
     time of the autocorrelation (to 1/e) and that time itself; the dimension is the smallest at
-    which Cao's E1 exceeds 0.9 and at most 5 % of the neighbours are false. The ensemble holds that dimension and
-    the next, each at the delay and at half of it.
+    which Cao's E1 exceeds 0.9 and at most 5 % of the neighbours are false. The ensemble holds that
+    dimension and the next, each at the delay and at half of it.
 
     Parameters
     ----------
@@ -254,7 +248,7 @@ def embedding(data: Any, *, max_dimension: int = 8) -> Embedding:
     --------
     >>> import numpy as np
     >>> found = embedding(np.sin(np.arange(2000) * 0.1))
-    >>> 10 < found.delay < 25, found.dimension
+    >>> 4 < found.delay < 25, found.dimension
     (True, 2)
     """
     view = observable(data)

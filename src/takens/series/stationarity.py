@@ -238,9 +238,9 @@ def stationarity(data: Any, *, throw: bool = True) -> Stationarity:
     drift_p = float(2 * ndtr(-abs(slope) / max(error, 1e-300)))
     spread = [np.abs(b - np.median(b)) for b in blocks]
     scale = np.array([s.mean() for s in spread])
-    flat = np.concatenate(spread)
-    within = float(np.mean(np.concatenate([s - s.mean() for s in spread]) ** 2))
-    per_block = max(len(x) / _correlation_time(flat) / _N_BLOCKS, 1.0)
+    inner = np.concatenate([s - s.mean() for s in spread])
+    within = float(np.mean(inner**2))
+    per_block = max(len(x) / _correlation_time(inner) / _N_BLOCKS, 1.0)
     between = per_block * float(np.var(scale, ddof=1))
     freedom = max(_N_BLOCKS * (per_block - 1), 1.0)
     variance_p = float(fdtrc(_N_BLOCKS - 1, freedom, between / max(within, 1e-300)))
