@@ -63,7 +63,7 @@ _ALL = (
     Signal("lorenz", "chaotic", CHAOTIC, 0.9056, (0.05, 0.02, 0.1), "s", core=True),
     Signal("rossler", "chaotic", CHAOTIC, 0.0715, (0.2, 0.1, 0.4), "s", core=True),
     Signal("ikeda", "chaotic", CHAOTIC, 0.5076),
-    Signal("mackey_glass", "chaotic", CHAOTIC, 0.0059, (2.0, 1.0, 4.0), "s"),
+    Signal("mackey_glass", "chaotic", CHAOTIC, 0.00515, (2.0, 1.0, 4.0), "s"),
     Signal("lorenz96", "chaotic", CHAOTIC, 1.59, (0.05, 0.025), "s"),
     Signal("sine", "regular", REGULAR, 0.0, core=True),
     Signal("two_torus", "regular", REGULAR, 0.0, core=True),
