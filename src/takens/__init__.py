@@ -33,7 +33,7 @@ _NAMES = {
 }
 _ROOMS = ("core", "plot", "data", "series", "learn", "validate", "report", "testing")
 
-__all__ = [*_NAMES, *_ROOMS, "__version__"]
+__all__ = [*_NAMES, *_ROOMS, "__version__"]  # noqa: PLE0604  (all are strings)
 
 
 def __getattr__(name: str) -> Any:

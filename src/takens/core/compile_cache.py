@@ -43,7 +43,9 @@ def enable_compile_cache() -> bool:
     """
     import jax
 
-    if jax.config.jax_compilation_cache_dir:  # the user's own choice, made in code or environment
+    if getattr(
+        jax.config, "jax_compilation_cache_dir", None
+    ):  # the user's own choice, made in code or environment
         return True
     try:
         folder = cache_folder()

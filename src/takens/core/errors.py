@@ -34,7 +34,9 @@ class Status(enum.Enum):
 
     OK = ""
     DIVERGED = "The state became non-finite. Shorten the span or check the model."
-    TOO_SHORT = "The record is too short for this question. Give more samples, or ask a simpler one."
+    TOO_SHORT = (
+        "The record is too short for this question. Give more samples, or ask a simpler one."
+    )
     NOT_APPLICABLE = "The question does not apply to these data; see the cautions for the reason."
     NO_SCALING = "No scaling region was found. A longer or less noisy record may show one."
     NOT_CONVERGED = "The iteration did not converge. Allow more steps or start elsewhere."

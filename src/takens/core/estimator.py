@@ -23,6 +23,8 @@ class Fit(Generic[Model]):
         The learned system. An ensemble is a leading ``sample`` axis on its arrays.
     diagnostics : mapping
         Arrays and numbers that say how well it went, such as one-step residuals.
+    status : Status
+        How the fit ended.
     cautions : tuple of Finding
         What weakens the fit.
     """

@@ -110,7 +110,9 @@ class AbstractResult(abc.ABC):
 
     def __float__(self) -> NoReturn:
         fields = [f.name for f in dataclasses.fields(self)]
-        raise TypeError(f"A {type(self).__name__} is not a number. Take one of its fields: {fields}.")
+        raise TypeError(
+            f"A {type(self).__name__} is not a number. Take one of its fields: {fields}."
+        )
 
     def __str__(self) -> str:
         return self.summary()

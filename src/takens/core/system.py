@@ -31,9 +31,7 @@ def parameter(default: Any = None) -> Any:
 
 def static(default: Any = None) -> Any:
     """A field that is part of the program and not of the numbers: names, orders, lags."""
-    return (
-        eqx.field(static=True) if default is None else eqx.field(static=True, default=default)
-    )
+    return eqx.field(static=True) if default is None else eqx.field(static=True, default=default)
 
 
 class AbstractSystem(eqx.Module):
@@ -145,7 +143,7 @@ class TimeMap(AbstractMap):
         settings = self.flow.integrator
         solver = diffrax.Kvaerno5() if settings.stiff else diffrax.Tsit5()
         solution = diffrax.diffeqsolve(
-            diffrax.ODETerm(lambda t, y, args: self.flow.vector_field(t, y, args)),
+            diffrax.ODETerm(self.flow.vector_field),
             solver,
             n * self.dt,
             (n + 1) * self.dt,

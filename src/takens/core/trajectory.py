@@ -104,7 +104,9 @@ class Trajectory:
     label: str = ""
 
     def __post_init__(self) -> None:
-        set_field = lambda name, value: object.__setattr__(self, name, value)  # noqa: E731
+        def set_field(name: str, value: Any) -> None:
+            object.__setattr__(self, name, value)
+
         set_field("times", _frozen(self.times, 1, "times"))
         set_field("states", _frozen(self.states, 2, "states"))
         if len(self.times) != len(self.states):

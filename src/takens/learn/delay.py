@@ -2,12 +2,11 @@
 
 import abc
 import dataclasses
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
-from typing_extensions import Self
 
 from takens.core import AbstractEstimator, Finding, Fit, InvalidInput
 from takens.core.system import AbstractMap
@@ -169,7 +168,10 @@ def pairs(segments: Segments, frame: Frame, lags: tuple[int, ...], *, cap: int =
             f"No stretch is longer than the window of {window} samples. "
             "Give a longer record, or a model with fewer lags."
         )
-    join = lambda parts: np.concatenate(parts[::-1])  # noqa: E731
+
+    def join(parts: list[np.ndarray]) -> np.ndarray:
+        return np.concatenate(parts[::-1])
+
     return Pairs(
         past=join(past), inputs=join(inputs), future=join(future), positions=join(positions)
     )

@@ -121,9 +121,9 @@ def fit_frame(segments: Segments, max_coordinates: int) -> tuple[Frame, tuple[Fi
     if dim <= max_coordinates:
         return Frame(mean=mean, scale=scale), ()
     z = (stacked[-10_000:] - mean) / scale
-    left, singular, right = np.linalg.svd(z, full_matrices=False)
+    _, singular, right = np.linalg.svd(z, full_matrices=False)
     share = np.cumsum(singular**2) / max(float((singular**2).sum()), 1e-300)
-    kept = int(min(max_coordinates, np.searchsorted(share, 0.99) + 1, len(singular)))
+    kept = min(max_coordinates, int(np.searchsorted(share, 0.99)) + 1, len(singular))
     finding = Finding(
         code="reduced-columns",
         text=f"{dim} columns were reduced to {kept} principal components, which hold "

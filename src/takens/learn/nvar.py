@@ -133,7 +133,7 @@ class NVAR(AbstractDelayEstimator[PolynomialDelayMap]):
             return self
         split = holdout(segments)
         frame, _ = frame_for(split.early, MAX_COORDINATES)
-        ranked = []
+        ranked: list[tuple[float, int, NVAR]] = []
         for n_lags, spacing, degree in self._grid(split, frame, input_count(segments)):
             scores = _scores(split, frame, n_lags, spacing, degree, self._noises())
             for noise, score in zip(self._noises(), scores, strict=True):

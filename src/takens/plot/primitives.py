@@ -83,7 +83,7 @@ def line(ax: Axes, x: Any, y: Any, *, label: str = "", **style: Any) -> Axes:
     return ax
 
 
-def line_with_band(  # noqa: PLR0917
+def line_with_band(
     ax: Axes, x: Any, y: Any, low: Any, high: Any, label: str = "", **style: Any
 ) -> Axes:
     """A line inside the band from `low` to `high`, in one colour.

@@ -27,7 +27,15 @@ HARMONIC_TOLERANCE = 0.3  # in resolution cells
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Evidence:
-    """One number beside its threshold, and what it speaks for."""
+    """One number beside its threshold, and what it speaks for.
+
+    Parameters
+    ----------
+    name, supports, text : str
+        What it is, which verdict it speaks for, and how it was obtained.
+    value, threshold : float
+        In the same unit.
+    """
 
     name: str
     value: float

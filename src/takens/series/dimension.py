@@ -87,7 +87,28 @@ def eckmann_ruelle_ceiling(n_points: int, *, resolution: float = 0.1) -> float:
     """Largest correlation dimension that `n_points` can resolve, ``2 ln N / ln(1 / resolution)``.
 
     With the customary ratio of 0.1 between the largest radius and the attractor this is
-    ``2 log10 N``. Eckmann and Ruelle (1992), Physica D 56, 185, eq. 4.
+    ``2 log10 N``.
+
+    Parameters
+    ----------
+    n_points : int
+        Number of states.
+    resolution : float
+        Largest radius over the size of the attractor.
+
+    Returns
+    -------
+    float
+        Dimensionless.
+
+    References
+    ----------
+    Eckmann and Ruelle (1992), Physica D 56, 185, eq. 4.
+
+    Examples
+    --------
+    >>> eckmann_ruelle_ceiling(1000)
+    6.0
     """
     return float(2 * np.log(max(n_points, 2)) / np.log(1 / resolution))
 

@@ -31,6 +31,8 @@ class PermutationEntropy(AbstractResult):
     frequencies : array, shape (order!,)
     missing : float
         Share of patterns that never occur.
+    order, delay : int
+        Length of a pattern, and samples between its members.
     """
 
     entropy: Estimate

@@ -49,6 +49,8 @@ class LargestLyapunov(AbstractResult):
         independent, cruder check.
     noise_level : float
         Upper bound on observational noise, as a share of the standard deviation.
+    time_unit : str
+        Unit of time.
     """
 
     exponent: Estimate

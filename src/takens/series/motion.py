@@ -37,6 +37,7 @@ Kind = Literal[
 ]
 
 _MIN_SAMPLES = 64
+_REGULAR = ("periodic", "quasiperiodic")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -179,6 +180,33 @@ def _at_rest(view: Observable, reason: str) -> Motion:
     )
 
 
+def _too_short(view: Observable) -> Motion:
+    return Motion(
+        kind="undetermined",
+        label=view.label,
+        cautions=view.findings,
+        status=Status.TOO_SHORT,
+        reasons=(
+            f"The longest gap-free stretch has {len(view.longest)} samples; the tests "
+            f"need {_MIN_SAMPLES} at the least.",
+        ),
+        would_change=("A longer record.",),
+    )
+
+
+def _line_periods(lines: Lines, view: Observable) -> tuple[Estimate, ...]:
+    return tuple(
+        Estimate(
+            value=view.dt / f,
+            interval=(view.dt / (f + 1.645 * e), view.dt / max(f - 1.645 * e, 1e-12)),
+            level=0.9,
+            unit=view.time_unit,
+            method="least squares on two thirds of the record",
+        )
+        for f, e in zip(lines.frequencies, lines.frequency_errors, strict=True)
+    )
+
+
 def kind_of_motion(
     data: Any,
     *,
@@ -253,17 +281,7 @@ def kind_of_motion(
             view, "The record settles: its last quarter varies less than 1 % as much as its first."
         )
     if len(view.longest) < _MIN_SAMPLES:
-        return Motion(
-            kind="undetermined",
-            label=view.label,
-            cautions=view.findings,
-            status=Status.TOO_SHORT,
-            reasons=(
-                f"The longest gap-free stretch has {len(view.longest)} samples; the tests "
-                f"need {_MIN_SAMPLES} at the least.",
-            ),
-            would_change=("A longer record.",),
-        )
+        return _too_short(view)
     tell(0.0, "spectrum and stationarity")
     rhythm, steady = spectrum(view, level=level), stationarity(view, throw=False)
     tell(0.1, "state space")
@@ -301,16 +319,6 @@ def kind_of_motion(
         n_samples=len(view.longest),
     )
     tell(1.0, "verdict")
-    periods = tuple(
-        Estimate(
-            value=view.dt / f,
-            interval=(view.dt / (f + 1.645 * e), view.dt / max(f - 1.645 * e, 1e-12)),
-            level=0.9,
-            unit=view.time_unit,
-            method="least squares on two thirds of the record",
-        )
-        for f, e in zip(lines.frequencies, lines.frequency_errors, strict=True)
-    )
     found: list[Finding] = []
     for result in (enough, chosen, exponent, *tests):
         found.extend(f for f in result.cautions if f not in found)
@@ -328,7 +336,7 @@ def kind_of_motion(
         dimension=dimension,
         entropy=entropy,
         lines=lines,
-        line_periods=periods if decision.kind in ("periodic", "quasiperiodic") else (),
+        line_periods=_line_periods(lines, view) if decision.kind in _REGULAR else (),
         label=view.label,
         cautions=tuple(found),
         provenance={"seed": seed, "quick": quick, "n_surrogates": n_surrogates, "level": level},

@@ -38,6 +38,10 @@ class Spectrum(AbstractResult):
         Period of the median frequency by power, in time units: how long one turn takes.
     fast_period : float
         Period above whose frequency 5 % of the power lies: the fastest motion to be sampled.
+    dt : float
+        Sampling step in `time_unit`.
+    time_unit : str
+        Unit of time.
     """
 
     frequency: np.ndarray

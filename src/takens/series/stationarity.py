@@ -43,6 +43,8 @@ class Stationarity(AbstractResult):
         In standard deviations of the record.
     correlation_time : float
         Integrated autocorrelation time, in time units.
+    time_unit : str
+        Unit of time.
     """
 
     unit_root_statistic: float

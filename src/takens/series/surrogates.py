@@ -167,12 +167,17 @@ class SurrogateTest(AbstractResult):
     Parameters
     ----------
     statistic, null, null_text, alternative : str
+        Which statistic, which null hypothesis in a word and in words, and the side of the test.
     observed : float
+        Of the data, in the unit of the statistic.
     surrogates : array, shape (n_surrogates,)
+        Of the surrogates, in the same unit.
     p_value : float
         Exact Monte Carlo p-value; cannot be smaller than ``1 / (n_surrogates + 1)``.
     ratio : float
         Observed value over the surrogates' median.
+    n_samples : int
+        Length of the stretch that was tested.
     """
 
     statistic: str
@@ -245,7 +250,12 @@ def surrogate_test(
         At least 19; 39 allow a one-sided p of 0.025.
     max_samples : int
         Longer stretches are cut to this many samples.
+    name : str
+        What to call the statistic; by default the name of the callable.
     seed : int
+        For drawing the surrogates.
+    throw : bool
+        Whether to raise where there is no answer.
 
     Returns
     -------
