@@ -1,7 +1,6 @@
 """Broken input is a clear error or a recording that says so: never a traceback or a silent number."""
 
 import re
-import sys
 import time
 from pathlib import Path
 
@@ -10,9 +9,7 @@ import pytest
 
 from takens.core import InvalidInput, Recording, TakensError
 from takens.data import open_any, read, regular_segments
-
-sys.path.insert(0, str(Path(__file__).parent))
-from hostile import hostile_files  # noqa: E402
+from tests.data.hostile import _binaries, _texts, hostile_files
 
 
 @pytest.fixture(scope="module")
@@ -21,8 +18,6 @@ def cases(tmp_path_factory):
 
 
 def _names():
-    from hostile import _binaries, _texts
-
     return [*_texts(), *_binaries(), "no such file", "file name too long"]
 
 

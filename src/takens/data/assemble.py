@@ -104,9 +104,12 @@ class _Roles:
                 )
             )
         if not states:
+            text_cells = (c.values[0] for c in columns if c.kind == "text" and len(c.values))
+            example = next(text_cells, None)
+            such = "" if example is None else f", with text such as {shown(example)}"
             raise InvalidInput(
                 f"No column of numbers was found beside time and labels; there are: "
-                f"{listed([c.name for c in columns])}. Give at least one column of numbers."
+                f"{listed([c.name for c in columns])}{such}. Give at least one column of numbers."
             )
         return states, [columns[i] for i in self.inputs]
 

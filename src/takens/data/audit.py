@@ -158,7 +158,8 @@ def _steps(recording: Recording) -> Iterator[Finding]:
         text, level = f"The time step jitters by up to {worst:.1%} about {dt:.6g}{unit}.", "note"
     else:
         low, high = np.percentile(steps, [5, 95])
-        text = f"The time step is irregular: median {dt:.6g}{unit}, 5 % below {low:.4g}, 5 % above {high:.4g}."
+        text = f"The time step is irregular: median {dt:.6g}{unit}"
+        text += f", 5 % below {low:.4g}, 5 % above {high:.4g}."
         level = "caution"
     act = (
         ""

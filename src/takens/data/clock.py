@@ -53,6 +53,7 @@ _FAMILIES = {
     "quarter": r"^(?P<y>\d{4})[- ]?[Qq](?P<q>[1-4])",
 }
 _PATTERNS = {name: re.compile(text + _CLOCK + _ZONE) for name, text in _FAMILIES.items()}
+_ISO = re.compile(r"^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?)?Z?$")
 _TIME_OF_DAY = re.compile(r"^(\d{1,3}):([0-5]\d)(?::([0-5]\d(?:[.,]\d+)?))?$")
 
 
@@ -137,17 +138,26 @@ def parse_dates(cells: Sequence[str], name: str) -> tuple[np.ndarray, list[int],
 
 
 def _quick_iso(texts: list[str]) -> np.ndarray | None:
-    first = next((t for t in texts if t.casefold() not in MISSING), "")
-    if not re.match(r"^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?)?Z?$", first):
+    """ISO dates of one length through NumPy's own parser; None where they are not that plain."""
+    known = (
+        [t for t in texts if t.casefold() not in MISSING]
+        if "" in texts or "NaN" in texts
+        else texts
+    )
+    first = known[0] if known else ""
+    if not _ISO.match(first) or len(set(map(len, known))) > 1:
         return None
-    lengths = {len(t) for t in texts if t.casefold() not in MISSING}
-    if len(lengths) > 1 or first.endswith("Z") != all(t.endswith("Z") for t in texts):
-        return None
-    bare = [("NaT" if t.casefold() in MISSING else t.removesuffix("Z")) for t in texts]
-    if any(len(b) > 10 and (b[10] not in "T " or "+" in b or "-" in b[10:]) for b in bare):
-        return None
+    zone = first.endswith("Z")
     try:
-        return np.array(bare, dtype="M8[us]")
+        letters = np.array(known, dtype="S").view("S1").reshape(len(known), -1)
+    except UnicodeEncodeError:
+        return None
+    tail = letters[:, 10:]
+    if ((letters[:, -1] == b"Z") != zone).any() or (tail == b"+").any() or (tail == b"-").any():
+        return None
+    bare = [t if len(t) == len(first) else "NaT" for t in texts] if known is not texts else texts
+    try:
+        return np.array([t.removesuffix("Z") for t in bare] if zone else bare, dtype="M8[us]")
     except ValueError:
         return None
 

@@ -266,7 +266,7 @@ def _even(record: Trajectory, keep: list[int], dt: float) -> _Even:
         exact = np.abs(after - grid) < 1e-6
         inside = (right > 0) & (right < len(known)) & (after - before <= reach)
         valid &= exact | inside
-        filled |= ~exact & inside & ((after - before > 1.5) | on_grid)
+        filled |= ~exact & inside & ((after - before > 2 - JITTER) | on_grid)
     away = np.abs(row - np.round(row))
     between = 0 if on_grid else int(min(size, (away > ON_GRID).sum()))
     irregular = not on_grid and (jitter > JITTER or bool((ratio < 1 - JITTER).any()))

@@ -37,7 +37,7 @@ MISSING = frozenset(
         "—",
         "–",
     ]
-)
+)  # the first of them is the empty cell
 NAME_LIMIT = 80
 _UNIT = re.compile(r"^(?P<name>.*\S)\s*(?:\[(?P<a>[^\[\]]{1,24})\]|\((?P<b>[^()]{1,24})\))\s*$")
 
@@ -85,10 +85,9 @@ class Table:
 
     def find(self, name: str, what: str) -> int:
         """Index of the column called `name`; `what` names the option in the message."""
-        for key in (lambda c: c.name, lambda c: c.raw):
-            for index, column in enumerate(self.columns):
-                if key(column) == name:
-                    return index
+        for labels in ([c.name for c in self.columns], [c.raw for c in self.columns]):
+            if name in labels:
+                return labels.index(name)
         wanted = str(name).strip().casefold()
         close = [
             i
@@ -101,8 +100,9 @@ class Table:
 
     def _missing(self, name: str, what: str) -> NoReturn:
         names = [c.name for c in self.columns]
-        near = difflib.get_close_matches(str(name), names[:5000], n=1)
-        hint = f" Did you mean {shown(near[0])}?" if near else ""
+        folded = {n.casefold(): n for n in reversed(names[:5000])}
+        near = difflib.get_close_matches(str(name)[:200].casefold(), folded, n=1)
+        hint = f" Did you mean {shown(folded[near[0]])}?" if near else ""
         raise InvalidInput(
             f"{what} names the column {shown(name)}, which is not there.{hint} "
             f"Choose from: {listed(names)}."

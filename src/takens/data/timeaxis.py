@@ -22,6 +22,7 @@ TIME_NAMES = frozenset(
         "datetime",
         "date_time",
         "date-time",
+        "date time",
         "timestamp",
         "time_stamp",
         "year",
@@ -36,14 +37,14 @@ TIME_NAMES = frozenset(
         "elapsed_time",
         "valid_time",
     ]
-) | {"date time"}
-
-
+)
 COUNTERS = frozenset(["index", "idx", "step", "frame", "sample"])
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
 class Axis:
+    """Numeric times of every row, and the columns they were made from."""
+
     times: np.ndarray
     unit: str
     used: tuple[int, ...]
@@ -51,6 +52,7 @@ class Axis:
 
 
 def time_axis(table: Table, options: Options, reserved: dict[int, str]) -> Axis:
+    """The time axis of `table`: the column asked for, one known by name or dates, or the row."""
     columns = table.columns
     given = options.time if options.time is not None else (table.time or None)
     if given == "row":
@@ -319,6 +321,7 @@ def _date_and_clock(table: Table, named: list[int]) -> Any:
 
 
 def too_much_text(column: Column) -> InvalidInput:
+    """The error for a column in which text is more than a slip."""
     return InvalidInput(
         f"The column {shown(column.name)} holds text in {column.n_bad} of {len(column.values)} "
         f"rows "

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import zlib
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from takens.core import Finding, InvalidInput
 from takens.data.table import Table, shown
@@ -127,10 +127,10 @@ def _text(path: Path, kind: str, what: str) -> Table:
     import gzip
     import lzma
 
-    opener = {"gz": gzip.open, "bz2": bz2.open, "xz": lzma.open}[kind]
+    openers: dict[str, Any] = {"gz": gzip.open, "bz2": bz2.open, "xz": lzma.open}
     try:
-        with opener(path, "rb") as stream:
-            raw = _bounded(stream, what)  # type: ignore[arg-type]
+        with openers[kind](path, "rb") as stream:
+            raw = _bounded(stream, what)
     except (EOFError, OSError, zlib.error, lzma.LZMAError) as error:
         raise InvalidInput(
             f"{what} is damaged or cut short: it could not be unpacked ({error}). Copy or "

@@ -45,6 +45,7 @@ SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar", " ": "whi
 
 
 def fields(lines: Any, delimiter: str) -> Iterator[list[str]]:
+    """Rows of cells; empty rows are passed over."""
     if delimiter == " ":
         return (row for line in lines if (row := line.split()))
     reader = csv.reader(lines, delimiter=delimiter, skipinitialspace=True)
@@ -52,6 +53,7 @@ def fields(lines: Any, delimiter: str) -> Iterator[list[str]]:
 
 
 def is_value(cell: str) -> bool:
+    """Whether a cell is a number, a date, a time of day or a mark for missing."""
     bare = cell.strip()
     return bool(
         bare.casefold() in MISSING
@@ -187,6 +189,7 @@ class Layout:
         self.skip = first
 
     def two_marks(self, n_names: int) -> InvalidInput:
+        """The error for commas that are decimal mark and separator at once."""
         return InvalidInput(
             f"{self.what} has {n_names} names but {self.width} cells in a row, separated by "
             f"commas. "

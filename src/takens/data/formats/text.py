@@ -160,16 +160,36 @@ class _Cells:
         return made
 
     def add(self, cells: list[str], comma: bool) -> None:
-        try:
-            if any("_" in c for c in cells):
-                raise ValueError  # Python reads 1_000 as a number; a file does not mean that
-            block = np.array(cells, dtype=float)
-            self.n_values += len(cells)
-        except ValueError:
-            block = self._one_by_one(cells, comma)
-        self.blocks.append(block)
+        self.blocks.append(
+            self._as_text(cells) if self._stays_text(cells) else self._numbers(cells, comma)
+        )
         self.texts.append(cells)
         self.n_rows += len(cells)
+
+    def _stays_text(self, cells: list[str]) -> bool:
+        """A column of nothing but text so far is not tried again cell by cell."""
+        edges = (cells[0].strip(), cells[-1].strip())
+        return 0 < self.n_bad == self.n_values and not any(map(NUMBER.match, edges))
+
+    def _as_text(self, cells: list[str]) -> np.ndarray:
+        self.n_bad += len(cells)
+        self.n_values += len(cells)
+        return np.full(len(cells), np.nan)
+
+    def _numbers(self, cells: list[str], comma: bool) -> np.ndarray:
+        joined = "".join(cells)
+        # Python reads 1_000 as a number; a file does not mean that.
+        if "_" not in joined:
+            tidy = ["nan" if c in MISSING else c for c in cells]
+            if comma and "." not in joined:
+                tidy = [c.replace(",", ".") for c in tidy]
+            try:
+                block = np.array(tidy, dtype=float)
+            except ValueError:
+                return self._one_by_one(cells, comma)
+            self.n_values += len(cells) - tidy.count("nan")
+            return block
+        return self._one_by_one(cells, comma)
 
     def _one_by_one(self, cells: list[str], comma: bool) -> np.ndarray:
         block = np.full(len(cells), np.nan)
