@@ -1,5 +1,6 @@
 """From observations to systems: estimators whose models are maps on a window of the past."""
 
+from takens.learn.analog import Analog as Analog
 from takens.learn.climatology import Climatology as Climatology
 from takens.learn.climatology import SeasonalClimatology as SeasonalClimatology
 from takens.learn.delay import AbstractDelayEstimator as AbstractDelayEstimator

@@ -59,7 +59,9 @@ def holdout(segments: Segments, *, share: float = 0.25, max_early: int = 3_000) 
 
     def early(index: int, length: int) -> slice:
         begin = int(ends[index]) - length
-        return slice(int(np.clip(first - begin, 0, length)), int(np.clip(border - begin, 0, length)))
+        return slice(
+            int(np.clip(first - begin, 0, length)), int(np.clip(border - begin, 0, length))
+        )
 
     def late(index: int, length: int) -> slice:
         return slice(int(np.clip(border - int(ends[index]) + length, 0, length)), length)
@@ -135,7 +137,9 @@ def multistep_score(
     truth = np.stack([encoded[i][row + 1 : row + 1 + n_steps] for i, row in chosen])
     drivers = np.stack(
         [
-            np.empty((n_steps, 0)) if late.inputs[i] is None else late.inputs[i][row : row + n_steps]  # type: ignore[index]
+            np.empty((n_steps, 0))
+            if late.inputs[i] is None
+            else late.inputs[i][row : row + n_steps]  # type: ignore[index]
             for i, row in chosen
         ]
     )

@@ -72,9 +72,7 @@ class Persistence(AbstractDelayEstimator[PersistenceMap]):
         """Keep the scale of the columns, and a sample of the increments."""
         frame, _ = fit_frame(segments, segments.values[0].shape[1])
         found = pairs(segments, frame, (0,), cap=50_000)
-        model = PersistenceMap(
-            frame=frame, observed=segments.names, n_inputs=input_count(segments)
-        )
+        model = PersistenceMap(frame=frame, observed=segments.names, n_inputs=input_count(segments))
         residuals = residual_sample(np.asarray(found.future - found.past), seed)
         return Fit(
             model=model,

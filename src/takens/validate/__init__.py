@@ -1,1 +1,6 @@
-"""The room `validate`."""
+"""Does the model behave like the data? Backtests, forecast skill, long runs."""
+
+from takens.validate.backtest import backtest as backtest
+from takens.validate.backtest import default_estimators as default_estimators
+from takens.validate.result import Backtest as Backtest
+from takens.validate.result import Example as Example
