@@ -103,7 +103,7 @@ def multistep_score(
     n_origins: int = 40,
     n_steps: int = 24,
 ) -> np.ndarray:
-    """Mean capped squared error of multi-step forecasts, one number for each candidate.
+    """Capped squared error of multi-step forecasts, averaged over steps.
 
     Parameters
     ----------
@@ -118,7 +118,7 @@ def multistep_score(
 
     Returns
     -------
-    array, shape (candidate,)
+    array, shape (candidate, origin)
         In variances, between 0 and `CAP`; infinite when no stretch is long enough.
     """
     window = max(lags) + 1
@@ -130,7 +130,7 @@ def multistep_score(
         for row in range(window - 1, len(part) - n_steps)
     ]
     if not places:
-        return np.full(n_candidates, np.inf)
+        return np.full((n_candidates, 1), np.inf)
     chosen = [places[i] for i in np.unique(np.linspace(0, len(places) - 1, n_origins).astype(int))]
     encoded = [frame.encode(part) for part in late.values]
     windows = np.stack([encoded[i][row - window + 1 : row + 1][::-1] for i, row in chosen])
@@ -139,17 +139,38 @@ def multistep_score(
         [
             np.empty((n_steps, 0))
             if late.inputs[i] is None
-            else late.inputs[i][row : row + n_steps]  # type: ignore[index]
+            else late.inputs[i][row : row + n_steps]
             for i, row in chosen
         ]
     )
     state = np.repeat(windows[None], n_candidates, axis=0)
-    picks, total = list(lags), np.zeros(n_candidates)
+    picks, total = list(lags), np.zeros((n_candidates, len(chosen)))
     for step in range(n_steps):
         delayed = state[:, :, picks].reshape(n_candidates, len(chosen), -1)
         with np.errstate(all="ignore"):
             new = np.clip(np.nan_to_num(advance(delayed, drivers[:, step]), nan=1e6), -1e6, 1e6)
             error = ((new - truth[:, step]) ** 2).mean(axis=-1)
-        total += np.minimum(error, CAP).mean(axis=1)
+        total += np.minimum(error, CAP)
         state = np.concatenate([new[:, :, None], state[:, :, :-1]], axis=2)
     return np.asarray(total / n_steps)
+
+
+def simplest_first(scores: list[np.ndarray], complexity: list[int]) -> list[int]:
+    """Candidates in the order in which they deserve to be taken.
+
+    First those within one standard error of the best mean score, the simplest of them first;
+    then the others by their score. Held-out forecasts are few, and without this the richest
+    candidate wins by luck.
+
+    Examples
+    --------
+    >>> simplest_first([np.array([0.5, 0.7]), np.array([0.5, 0.6]), np.array([2.0, 2.0])], [1, 9, 4])
+    [0, 1, 2]
+    """
+    means = np.array([s.mean() for s in scores])
+    best = int(np.argmin(means))
+    error = float(scores[best].std() / max(len(scores[best]) - 1, 1) ** 0.5)
+    close = means <= means[best] + error
+    return sorted(
+        range(len(scores)), key=lambda i: (not close[i], complexity[i] if close[i] else 0, means[i])
+    )

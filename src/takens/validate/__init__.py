@@ -2,5 +2,7 @@
 
 from takens.validate.backtest import backtest as backtest
 from takens.validate.backtest import default_estimators as default_estimators
+from takens.validate.longrun import LongRun as LongRun
+from takens.validate.longrun import long_run as long_run
 from takens.validate.result import Backtest as Backtest
 from takens.validate.result import Example as Example
