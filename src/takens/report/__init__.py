@@ -1,1 +1,5 @@
-"""The room `report`."""
+"""The main job: from data to a verdict with its evidence, on a page that opens offline."""
+
+from takens.report.pipeline import analyse as analyse
+from takens.report.result import Report as Report
+from takens.report.verdict import Verdict as Verdict

@@ -1,0 +1,105 @@
+"""What the command shows in the terminal. Text from files is never read as markup."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from takens.report import Report
+
+_KIND_STYLE = {
+    "chaotic": "bold magenta",
+    "periodic": "bold green",
+    "quasiperiodic": "bold green",
+    "equilibrium": "bold green",
+    "undetermined": "bold yellow",
+    "nonstationary": "bold yellow",
+}
+
+
+def plain_text(text: object) -> str:
+    """`text` without control characters, so that a name cannot move the cursor or ring a bell."""
+    return "".join(
+        c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in str(text)
+    )
+
+
+def error_block(title: str, text: str) -> None:
+    """One framed message on stderr."""
+    console = Console(stderr=True)
+    console.print(
+        Panel(Text(plain_text(text)), title=Text(title), title_align="left", border_style="red")
+    )
+
+
+@contextlib.contextmanager
+def progress_bar() -> Iterator[Callable[[float, str], None] | None]:
+    """A callable for ``progress=``, drawn on stderr; None when stderr is not a terminal."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield None
+        return
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (
+        BarColumn(bar_width=28),
+        TextColumn("{task.percentage:>3.0f} %"),
+        TimeElapsedColumn(),
+        TextColumn("{task.description}", markup=False),
+    )
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("reading", total=1.0)
+
+        def update(fraction: float, what: str = "") -> None:
+            bar.update(task, completed=fraction, description=plain_text(what))
+
+        yield update
+
+
+def report_summary(report: Report, paths: Iterable[Path]) -> None:
+    """The verdict, the numbers behind it and where the report lies."""
+    console = Console()
+    verdict = report.verdict
+    head = Text()
+    head.append(plain_text(verdict.kind), style=_KIND_STYLE.get(verdict.kind, "bold cyan"))
+    head.append("\n" + plain_text(verdict.sentence))
+    for reason in verdict.reasons:
+        head.append("\n  • " + plain_text(reason), style="dim")
+    console.print(Panel(head, title=Text(plain_text(report.title)), title_align="left"))
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    table.add_column(style="bold")
+    table.add_column()
+    for name, value in report.key_numbers():
+        table.add_row(Text(plain_text(name)), Text(plain_text(value)))
+    if table.row_count:
+        console.print(table)
+    serious = [finding for finding in report.cautions if finding.level != "note"]
+    for finding in serious[:5]:
+        console.print(Text("caution: " + plain_text(finding.text), style="yellow"))
+    if len(serious) > 5:
+        console.print(Text(f"and {len(serious) - 5} more cautions in the report", style="yellow"))
+    for path in paths:
+        console.print(Text(f"wrote {plain_text(path)}"), soft_wrap=True, highlight=False)
+
+
+def catalogue_table(entries: Mapping[str, Any] | Iterable[Any]) -> None:
+    """One row per bundled data set."""
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for heading in ("name", "what", "credit"):
+        table.add_column(heading, overflow="fold")
+    values = entries.values() if isinstance(entries, Mapping) else entries
+    for entry in values:
+        cells = (entry.name, entry.title, entry.credit)
+        table.add_row(*(Text(plain_text(cell)) for cell in cells))
+    console = Console(file=sys.stdout)
+    console.print(table)
+    console.print(Text("Analyse one with:  takens analyse NAME"))
