@@ -54,9 +54,13 @@ class _Roles:
     def __init__(self, table: Table, options: Options) -> None:
         self.table, self.options = table, options
         self.group = None if options.group is None else table.find(options.group, "group")
-        self.inputs = [table.find(name, "inputs") for name in options.inputs]
+        self.inputs = [i for name in options.inputs for i in table.find_all(name, "inputs")]
         given = options.columns
-        self.states = None if given is None else [table.find(name, "columns") for name in given]
+        self.states = (
+            None
+            if given is None
+            else [i for name in given for i in table.find_all(name, "columns")]
+        )
         if self.states is not None and not self.states:
             raise InvalidInput(
                 "columns is empty. Name at least one column, or leave the option out."

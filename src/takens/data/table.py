@@ -98,6 +98,13 @@ class Table:
             return close[0]
         return self._missing(name, what)
 
+    def find_all(self, name: str, what: str) -> list[int]:
+        """Indices of the columns called `name`, or made from the array or variable of that name."""
+        made = [i for i, c in enumerate(self.columns) if c.raw == name]
+        if len(made) > 1 and all(c.name != name for c in self.columns):
+            return made
+        return [self.find(name, what)]
+
     def _missing(self, name: str, what: str) -> NoReturn:
         names = [c.name for c in self.columns]
         folded = {n.casefold(): n for n in reversed(names[:5000])}

@@ -193,4 +193,7 @@ def columns_of(array: np.ndarray, name: str, what: str) -> list[Column]:
     if values.shape[1] == 1:
         return [Column(name=label([name])[0][0], raw=name, values=values[:, 0])]
     join = "" if name == "x" else "_"
-    return [Column(name=f"{name}{join}{i}", values=values[:, i]) for i in range(values.shape[1])]
+    return [
+        Column(name=f"{name}{join}{i}", raw=name, values=values[:, i])
+        for i in range(values.shape[1])
+    ]

@@ -49,7 +49,11 @@ def fields(lines: Any, delimiter: str) -> Iterator[list[str]]:
     if delimiter == " ":
         return (row for line in lines if (row := line.split()))
     reader = csv.reader(lines, delimiter=delimiter, skipinitialspace=True)
-    return (row for row in reader if row and (len(row) > 1 or row[0].strip()))
+    return filter(_filled, reader)
+
+
+def _filled(row: list[str]) -> bool:
+    return len(row) > 1 or bool(row and row[0].strip())
 
 
 def is_value(cell: str) -> bool:

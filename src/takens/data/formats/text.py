@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+from collections.abc import Iterable
 from itertools import islice
 
 import numpy as np
@@ -25,6 +26,7 @@ from takens.data.table import MISSING, Column, Table, label, listed, rows_text, 
 BLOCK = 50_000
 
 
+_UNEVEN = re.compile(r"(?m)^[\s\-=_*+|~]*$")
 _COMMENT = re.compile(r"(?m)^[ \t]*(?:#|%|//).*\n?")
 
 
@@ -267,7 +269,11 @@ def _slow(text: str, layout: Layout, findings: list[Finding]) -> _Found:
     source = io.StringIO(text)
     for _ in _head(text, layout):
         source.readline()
-    lines = (line for line in source if not (line.isspace() or (RULE.match(line))))
+    lines: Iterable[str] = source
+    if _UNEVEN.search(
+        text.strip()
+    ):  # asked once, because asking every line costs more than reading
+        lines = (line for line in source if not (line.isspace() or RULE.match(line)))
     rows = fields(lines, layout.delimiter)
     columns = [_Cells() for _ in range(layout.width)]
     ragged: list[tuple[int, list[str]]] = []
