@@ -23,15 +23,19 @@ from takens.learn.delay import (
     residual_sample,
 )
 from takens.learn.frame import Frame, HostFrame
-from takens.learn.holdout import correlation_length, holdout, multistep_score
+from takens.learn.holdout import correlation_length, holdout, multistep_score, simplest_first
 from takens.learn.simulate import simulate
 
 MAX_COORDINATES = 8
 TUNING_LIBRARY = 900
+MIN_REACH = 0.1  # standard deviations to which every local map may be continued
 
 
 class LocalLinearMap(AbstractDelayMap):
     """``z[n+1] = value[i] + slope[i] (w - point[i])``, i the nearest library point to ``w``.
+
+    The step away from the point is cut at `reach`, twice the distance of its farthest neighbour: a
+    linear map says nothing far beyond the points it was fitted to, and the run stays bounded.
 
     Parameters
     ----------
@@ -40,6 +44,8 @@ class LocalLinearMap(AbstractDelayMap):
         Delay coordinates, and inputs after them.
     values : array, shape (library, n_coordinates)
     slopes : array, shape (library, n_coordinates, variable)
+    reach : array, shape (library,)
+        How far each local map is continued, in standardised units.
 
     Notes
     -----
@@ -50,6 +56,7 @@ class LocalLinearMap(AbstractDelayMap):
     points: Float[Array, "library variable"] = parameter()
     values: Float[Array, "library coordinate"] = parameter()
     slopes: Float[Array, "library coordinate variable"] = parameter()
+    reach: Float[Array, " library"] = parameter()
     lags: tuple[int, ...] = eqx.field(static=True, default=(0,))
     observed: tuple[str, ...] = eqx.field(static=True, default=())
     n_inputs: int = eqx.field(static=True, default=0)
@@ -59,14 +66,19 @@ class LocalLinearMap(AbstractDelayMap):
         w = self.delays(x)
         if self.n_inputs:
             w = jnp.concatenate([w, jnp.zeros(self.n_inputs) if u is None else u])
-        nearest = jnp.argmin(jnp.sum((self.points - w) ** 2, axis=1))
-        return self.values[nearest] + self.slopes[nearest] @ (w - self.points[nearest])
+        squares = jnp.sum((self.points - w) ** 2, axis=1)
+        nearest = jnp.argmin(squares)
+        away = squares[nearest]
+        inside = away <= self.reach[nearest] ** 2
+        share = jnp.where(inside, 1.0, self.reach[nearest] / jnp.sqrt(jnp.where(inside, 1.0, away)))
+        gap = share * (w - self.points[nearest])
+        return self.values[nearest] + self.slopes[nearest] @ gap
 
 
 def local_maps(
     points: np.ndarray, future: np.ndarray, n_neighbours: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Weighted linear regression around every point, and its leave-one-out residuals.
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Weighted linear regression around every point: values, slopes, reach, held-out residuals.
 
     Tricube weights on the `n_neighbours` nearest; slopes carry a small ridge, so that directions
     in which neighbours do not differ get none.
@@ -81,7 +93,8 @@ def local_maps(
     outside = weight.copy()
     outside[:, 0] = 0.0  # the point itself
     held_out, _ = _regress(points, future, index, outside)
-    return values, slopes, future - held_out
+    reach = np.maximum(2 * distance[:, -1], MIN_REACH)
+    return values, slopes, reach, future - held_out
 
 
 def _regress(
@@ -170,7 +183,8 @@ class Analog(AbstractDelayEstimator[LocalLinearMap]):
         lags = (1, 2, 3, 5) if self.n_lags is None else (self.n_lags,)
         spacings = sorted({1, max(1, tau // 2)}) if self.spacing is None else [self.spacing]
         typical = int(np.median([len(v) for v in split.early.values]))
-        ranked = []
+        ranked: list[dict[str, int]] = []
+        scores: list[np.ndarray] = []
         for k in lags:
             for spacing in spacings if k > 1 else spacings[:1]:
                 if (k - 1) * spacing >= typical // 3:
@@ -182,12 +196,13 @@ class Analog(AbstractDelayEstimator[LocalLinearMap]):
                 counts = (few, 3 * few, 10 * few) if self.n_neighbours is None else (few,)
                 counts = tuple(sorted({min(c, len(points) // 2) for c in counts}))
                 for n in counts if self.n_neighbours is None else (self.n_neighbours,):
-                    values, slopes, _ = local_maps(points, found.future, n)
-                    advance = _host_advance(points, values, slopes)
-                    score = multistep_score(advance, split.late, host, chosen, 1)[0]
-                    trial = {"n_lags": k, "spacing": spacing, "n_neighbours": n}
-                    ranked.append((float(score), len(ranked), trial))
-        best = min(ranked, key=lambda entry: entry[:2])[2] if ranked else {}
+                    values, slopes, reach, _ = local_maps(points, found.future, n)
+                    advance = _host_advance(points, values, slopes, reach)
+                    scores.append(multistep_score(advance, split.late, host, chosen, 1)[0])
+                    ranked.append({"n_lags": k, "spacing": spacing, "n_neighbours": n})
+        # fewer lags are simpler, and among those a smoother map is
+        sizes = [10_000 * trial["n_lags"] - trial["n_neighbours"] for trial in ranked]
+        best = ranked[simplest_first(scores, sizes)[0]] if ranked else {}
         fallback = {"n_lags": self.n_lags or 1, "spacing": self.spacing or 1}
         fallback["n_neighbours"] = self.n_neighbours or 8
         return dataclasses.replace(self, **{**fallback, **best})
@@ -206,7 +221,7 @@ class Analog(AbstractDelayEstimator[LocalLinearMap]):
                 "8. Give a longer record, or fewer lags."
             )
         points = np.concatenate([found.past, found.inputs], axis=1)
-        values, slopes, residuals = local_maps(points, found.future, n_neighbours)
+        values, slopes, reach, residuals = local_maps(points, found.future, n_neighbours)
         if segments.n_samples > len(found) + 64 * len(segments.values):
             findings += (_library_finding(found, segments),)
         model = LocalLinearMap(
@@ -214,6 +229,7 @@ class Analog(AbstractDelayEstimator[LocalLinearMap]):
             points=points,
             values=values,
             slopes=slopes,
+            reach=reach,
             lags=lags,
             observed=segments.names,
             n_inputs=input_count(segments),
@@ -238,7 +254,9 @@ def _library_finding(found: Pairs, segments: Segments) -> Finding:
     )
 
 
-def _host_advance(points: np.ndarray, values: np.ndarray, slopes: np.ndarray) -> Any:
+def _host_advance(
+    points: np.ndarray, values: np.ndarray, slopes: np.ndarray, reach: np.ndarray
+) -> Any:
     """The same map over many windows, by a tree instead of a search through the whole library."""
     from scipy.spatial import cKDTree
 
@@ -248,11 +266,18 @@ def _host_advance(points: np.ndarray, values: np.ndarray, slopes: np.ndarray) ->
         wide = np.broadcast_to(drivers, (*delayed.shape[:-1], drivers.shape[-1]))
         w = np.concatenate([delayed, wide], axis=-1)
         good = np.isfinite(w).all(axis=-1)
-        nearest = tree.query(np.where(good[..., None], w, 0.0))[1]
-        gap = (w - points[nearest])[..., None]
+        distance, nearest = tree.query(np.where(good[..., None], w, 0.0))
+        share = np.where(
+            distance <= reach[nearest], 1.0, reach[nearest] / np.maximum(distance, 1e-300)
+        )
+        gap = (share[..., None] * (w - points[nearest]))[..., None]
         return np.asarray(values[nearest] + (slopes[nearest] @ gap)[..., 0])
 
     return advance
+
+
+def _arrays(model: LocalLinearMap) -> tuple[Any, ...]:
+    return model.points, model.values, model.slopes, model.reach
 
 
 @simulate.register(LocalLinearMap)
@@ -264,7 +289,7 @@ def _simulate_analog(
     residuals: np.ndarray,
     draws: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
-    advance = _host_advance(*(np.asarray(a) for a in (model.points, model.values, model.slopes)))
+    advance = _host_advance(*(np.asarray(a) for a in _arrays(model)))
     same = slice(None)
     if not draws.any():  # rows that only pad a block are the same run
         _, rows, same = np.unique(x0, axis=0, return_index=True, return_inverse=True)  # type: ignore[assignment]

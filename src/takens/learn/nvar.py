@@ -23,7 +23,13 @@ from takens.learn.delay import (
     residual_sample,
 )
 from takens.learn.frame import Frame, HostFrame
-from takens.learn.holdout import Split, correlation_length, holdout, multistep_score
+from takens.learn.holdout import (
+    Split,
+    correlation_length,
+    holdout,
+    multistep_score,
+    simplest_first,
+)
 from takens.learn.moments import Moments, moments
 from takens.learn.polynomial import derivative_gram, monomial_count, monomial_table, monomials
 
@@ -133,23 +139,29 @@ class NVAR(AbstractDelayEstimator[PolynomialDelayMap]):
             return self
         split = holdout(segments)
         frame, _ = frame_for(split.early, MAX_COORDINATES)
-        ranked: list[tuple[float, int, NVAR]] = []
-        for n_lags, spacing, degree in self._grid(split, frame, input_count(segments)):
-            scores = _scores(split, frame, n_lags, spacing, degree, self._noises())
-            for noise, score in zip(self._noises(), scores, strict=True):
+        candidates: list[NVAR] = []
+        scores: list[np.ndarray] = []
+        sizes: list[int] = []
+        n_inputs = input_count(segments)
+        for n_lags, spacing, degree in self._grid(split, frame, n_inputs):
+            found = _scores(split, frame, n_lags, spacing, degree, self._noises())
+            size = monomial_count(n_lags * frame.n_coordinates + n_inputs, degree)
+            for noise, score in zip(self._noises(), found, strict=True):
                 settings = {"n_lags": n_lags, "spacing": spacing, "degree": degree, "noise": noise}
-                ranked.append((float(score), len(ranked), dataclasses.replace(self, **settings)))
-        if not ranked:
+                candidates.append(dataclasses.replace(self, **settings))
+                scores.append(score)
+                sizes.append(size)
+        if not candidates:
             lags, step = self.n_lags or 1, self.spacing or 1
             noise = 0.1 if self.noise is None else self.noise
             degree = self.degree or 1
             return dataclasses.replace(self, n_lags=lags, spacing=step, degree=degree, noise=noise)
-        ranked.sort(key=lambda entry: entry[:2])
-        for _, _, candidate in ranked[:8]:
-            fit = candidate.fit_segments(split.early, seed=seed)
+        order = simplest_first(scores, sizes)
+        for index in order[:8]:
+            fit = candidates[index].fit_segments(split.early, seed=seed)
             if fit.diagnostics["escaped"] == 0:
-                return candidate
-        return ranked[0][2]
+                return candidates[index]
+        return candidates[order[0]]
 
     def _noises(self) -> tuple[float, ...]:
         return NOISE_LEVELS if self.noise is None else (self.noise,)
@@ -240,7 +252,7 @@ def _scores(
     """Multi-step error on the late part for each noise level, one pass for all."""
     lags = tuple(spacing * i for i in range(n_lags))
     if max((len(v) for v in split.early.values), default=0) <= max(lags) + 1:
-        return np.full(len(noises), np.inf)
+        return np.full((len(noises), 1), np.inf)
     found = pairs(split.early, frame, lags)
     rows = np.concatenate([found.past, found.inputs], axis=1)
     table = monomial_table(rows.shape[1], degree)

@@ -62,7 +62,8 @@ def origins(segments: Segments, fold: Fold, window: int, horizon: int, count: in
     The origin is the last sample that a forecast sees; everything it is judged on lies in the
     block or after it. Origins with the whole horizon ahead come first.
     """
-    full, partial = [], []
+    full: list[np.ndarray] = []
+    partial: list[np.ndarray] = []
     for index, values in enumerate(segments.values):
         offset = (fold.start - segments.starts[index]) / segments.dt
         first = max(int(np.ceil(offset - 1e-6)) - 1, window - 1)

@@ -228,7 +228,7 @@ def long_run(
     segments = data if isinstance(data, Segments) else regular_segments(data)
     path, growth = _orbits(fit, segments, n_steps, n_transient, seed)
     observed = segments.longest[-20_000:]
-    bounded = bool(np.isfinite(growth[0]).any() and not np.isnan(path[0]).any())
+    bounded = not bool(np.isnan(path[0]).any())
     status = Status.OK if bounded else Status.DIVERGED
     require(status, throw=throw)
     scale = observed.std(axis=0)
@@ -281,7 +281,7 @@ def _orbits(
     drivers = [d for d in segments.inputs if d is not None]
     u = np.concatenate(drivers).mean(axis=0) if drivers else np.zeros(0)
     table = residual_table(np.asarray(fit.diagnostics["residuals"]))
-    place = [index for index, part in enumerate(segments.values) if part is values][0]
+    place = next(index for index, part in enumerate(segments.values) if part is values)
     n = float(round(segments.starts[place] / segments.dt) + len(values) - 1)
     paths, growths = [], []
     lost = np.zeros(2, dtype=bool)

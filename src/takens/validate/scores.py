@@ -121,4 +121,5 @@ def proportion_interval(hits: int, count: int, level: float) -> tuple[float, flo
     share = hits / count
     centre = (share + z * z / (2 * count)) / (1 + z * z / count)
     half = z / (1 + z * z / count) * np.sqrt(share * (1 - share) / count + (z / (2 * count)) ** 2)
-    return (max(0.0, float(centre - half)), min(1.0, float(centre + half)))
+    low, high = float(centre - half), float(centre + half)
+    return (0.0 if hits == 0 else max(0.0, low), 1.0 if hits == count else min(1.0, high))
