@@ -269,7 +269,7 @@ def date_axis(dates: np.ndarray, unit: str | None) -> tuple[np.ndarray, str, str
     counted without weekends, and everything else is the time elapsed since the first date, in the
     largest unit in which the step is at least 0.1.
     """
-    known = np.unique(dates[~np.isnat(dates)])
+    known = _distinct(dates[~np.isnat(dates)])
     wanted = canonical_unit(unit)
     if unit is not None and wanted is None and unit != "business day":
         raise InvalidInput(
@@ -299,6 +299,14 @@ def date_axis(dates: np.ndarray, unit: str | None) -> tuple[np.ndarray, str, str
     return elapsed / SECONDS[wanted], wanted, f"Time since {first} in {wanted}."
 
 
+def _distinct(dates: np.ndarray) -> np.ndarray:
+    """Sorted, each once; cheaper than `np.unique` where they come sorted."""
+    ordered = np.sort(dates, kind="stable")
+    return (
+        ordered[np.concatenate([[True], ordered[1:] != ordered[:-1]])] if len(ordered) else ordered
+    )
+
+
 def _seconds(dates: np.ndarray, origin: np.datetime64) -> np.ndarray:
     elapsed = (dates - origin).astype("m8[us]")
     return np.where(np.isnat(elapsed), np.nan, elapsed.astype(float) / 1e6)
@@ -308,7 +316,7 @@ def _calendar_monthly(known: np.ndarray) -> bool:
     if len(known) < 3:
         return False
     months = known.astype("M8[M]")
-    if len(np.unique(months)) < len(known):
+    if len(_distinct(months)) < len(known):
         return False
     days = known.astype("M8[D]")
     of_month = (days - months.astype("M8[D]")).astype(int) + 1
