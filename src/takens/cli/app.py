@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -150,7 +150,7 @@ def analyse(
 
         directory = output if output is not None else Path(f"takens-report-{_stem(source)}")
         check_directory(directory)  # before minutes of work, not after
-        reading = {
+        reading: dict[str, Any] = {
             "time": time,
             "columns": _split(columns),
             "inputs": _split(inputs),

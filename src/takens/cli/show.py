@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.panel import Panel
@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
+    from takens.data.bundled import BundledData
     from takens.report import Report
 
 _KIND_STYLE = {
@@ -91,13 +92,12 @@ def report_summary(report: Report, paths: Iterable[Path]) -> None:
         console.print(Text(f"wrote {plain_text(path)}"), soft_wrap=True, highlight=False)
 
 
-def catalogue_table(entries: Mapping[str, Any] | Iterable[Any]) -> None:
+def catalogue_table(entries: Iterable[BundledData]) -> None:
     """One row per bundled data set."""
     table = Table(box=None, padding=(0, 2, 0, 0))
     for heading in ("name", "what", "credit"):
         table.add_column(heading, overflow="fold")
-    values = entries.values() if isinstance(entries, Mapping) else entries
-    for entry in values:
+    for entry in entries:
         cells = (entry.name, entry.title, entry.credit)
         table.add_row(*(Text(plain_text(cell)) for cell in cells))
     console = Console(file=sys.stdout)

@@ -14,6 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from takens.report.markup import visible
+
 MAX_POINTS = 2400  # per line: more than a screen is wide, and the page stays light
 BLUE, ORANGE, GREEN, PURPLE, GREY, RED = (
     "#3b82c4", "#dd6b20", "#2f9e73", "#9b62c8", "#8b929b", "#c94f45",
@@ -61,8 +63,7 @@ class Figure:
 
 def plotly_text(text: Any) -> str:
     """`text` as Plotly shows it literally; Plotly reads a little HTML in every string."""
-    clean = "".join(c if c.isprintable() else " " for c in str(text))
-    return html.escape(clean, quote=False)
+    return html.escape(visible(str(text)).replace("\n", " "), quote=False)
 
 
 def rounded(values: Any, digits: int = 6) -> list[float | None]:
@@ -117,7 +118,7 @@ def axis(title: str = "", *, log: bool = False, **settings: Any) -> dict[str, An
         "automargin": True, "ticks": "outside", "ticklen": 4,
     }  # fmt: skip
     if log:
-        content |= {"type": "log", "exponentformat": "power", "dtick": None}
+        content |= {"type": "log", "exponentformat": "power"}
     return content | settings
 
 

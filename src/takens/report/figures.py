@@ -140,7 +140,7 @@ def portrait_figure(recording: Recording, chosen: Embedding) -> Figure:
         "type": "scatter3d", "hoverinfo": "none", "showlegend": False, **style,
         **{key: rounded(values, 4) for key, values in zip("xyz", points, strict=True)},
     }  # fmt: skip
-    scene = {
+    scene: dict[str, Any] = {
         f"{key}axis": {"title": {"text": name}} for key, name in zip("xyz", names, strict=True)
     }
     scene |= {"aspectmode": "cube", "camera": {"eye": {"x": 1.5, "y": 1.5, "z": 0.9}}}
@@ -284,7 +284,7 @@ def correlation_figures(found: CorrelationDimension) -> list[Figure]:
     return [
         Figure(
             name="correlation-sum", title="Correlation integral", data=sums, size="small",
-            layout=layout(axis(radius, log=True), axis("share of pairs", log=True), shapes=region),
+            layout=layout(axis(radius, log=True), axis("share of pairs", log=True, dtick=1), shapes=region),
             caption="Share of pairs of states closer than the radius. The scaling region is shaded.",
             description="Correlation sums against radius on logarithmic axes. " + said,
         ),
@@ -322,8 +322,8 @@ def spectrum_figure(found: Spectrum) -> Figure:
     said = f"{len(marks)} significant period(s)." if len(marks) else "No period is significant."
     return Figure(
         name="spectrum", title="Power spectrum", data=traces,
-        layout=layout(axis(f"frequency (cycles per {unit})", log=True),
-                      axis("power density (variance)", log=True, range=[floor - 0.5, top + 0.5])),
+        layout=layout(axis(f"frequency (cycles per {unit})", log=True, dtick=1),
+                      axis("power density (variance)", log=True, dtick=1, range=[floor - 0.5, top + 0.5])),
         caption="Multitaper estimate. Peaks are judged against red noise, corrected for the "
         f"number of frequencies looked at. {said}",
         description=f"Power spectrum on logarithmic axes. {said}",

@@ -6,12 +6,27 @@ import html
 import math
 from collections.abc import Iterable, Sequence
 from typing import Any
+from unicodedata import category
 
 
 class Markup(str):
     """Text that is HTML already; everything else is escaped when it enters a page."""
 
     __slots__ = ()
+
+
+def visible(text: str) -> str:
+    """`text` with control, format and unassigned characters replaced; they could hide or reorder.
+
+    Examples
+    --------
+    >>> visible("a\\u202eb") == "a\\ufffdb"
+    True
+    """
+    return "".join(
+        "\N{REPLACEMENT CHARACTER}" if category(c)[0] == "C" and c not in "\n\t" else c
+        for c in text
+    )
 
 
 def escaped(content: Any) -> Markup:
@@ -28,9 +43,7 @@ def escaped(content: Any) -> Markup:
         return Markup("".join(escaped(item) for item in content))
     if content is None:
         return Markup("")
-    text = str(content)
-    clean = "".join(c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}"
-                    for c in text)  # fmt: skip
+    clean = visible(str(content))
     return Markup(html.escape(clean, quote=True))
 
 

@@ -132,8 +132,8 @@ def long_run_figures(found: LongRun) -> list[Figure]:
     return [
         Figure(
             name="long-spectrum", title="Spectrum: model and data", data=spectra, size="small",
-            layout=layout(axis(f"frequency (cycles per {unit})", log=True),
-                          axis("share of variance", log=True, range=[top - 6, top + 0.4])),
+            layout=layout(axis(f"frequency (cycles per {unit})", log=True, dtick=1),
+                          axis("share of variance", log=True, dtick=1, range=[top - 6, top + 0.4])),
             caption=f"The free run of {found.model} has no noise; the other is driven by its own "
             "training residuals.",
             description="Power spectra of the data and of two long runs of the model. " + said,

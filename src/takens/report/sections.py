@@ -10,6 +10,13 @@ from takens.report.markup import Markup, bullets, escaped, interval, number, tab
 _NOTHING = Markup("")
 
 
+def p_value(value: Any) -> Markup:
+    """A p-value; one below the smallest number a machine holds is shown as a bound."""
+    if value == 0:
+        return tag("data", "< 1e-300", value="0.0")
+    return number(value)
+
+
 def _holds(evidence: dict[str, Any]) -> Markup:
     """Whether the value lies on the side of the threshold that the evidence speaks of."""
     value, threshold = evidence["value"], evidence["threshold"]
@@ -61,8 +68,8 @@ def numbers_section(content: dict[str, Any], figures: Markup) -> Markup:
     periods = [
         (number(p["period"]["value"], unit="steps" if p["period"]["unit"] == "1" else
                 p["period"]["unit"]),
-         interval(*p["period"]["interval"]), 
-         tag("data", f"{p['share']:.1%}", value=repr(p["share"])), number(p["p_value"]))
+         interval(*p["period"]["interval"]),
+         tag("data", f"{p['share']:.1%}", value=repr(p["share"])), p_value(p["p_value"]))
         for p in content["periods"]
     ]  # fmt: skip
     return tag(

@@ -4,7 +4,10 @@
   const scheme = window.matchMedia("(prefers-color-scheme: dark)");
   const config = {
     displaylogo: false, responsive: true, showSendToCloud: false, plotlyServerURL: "",
-    modeBarButtonsToRemove: ["lasso2d", "select2d", "sendDataToCloud"]
+    modeBarButtonsToRemove: [
+      "lasso2d", "select2d", "sendDataToCloud", "zoomIn2d", "zoomOut2d", "autoScale2d",
+      "resetCameraLastSave3d", "orbitRotation"
+    ]
   };
 
   function webgl() {
@@ -15,10 +18,11 @@
   }
 
   function colours(printing) {
-    if (printing) { return { ink: "#000", rule: "#ccc" }; }
+    if (printing) { return { ink: "#000", soft: "#555", rule: "#ccc" }; }
     const style = getComputedStyle(document.documentElement);
     return {
-      ink: style.getPropertyValue("--ink").trim(), rule: style.getPropertyValue("--rule").trim()
+      ink: style.getPropertyValue("--ink").trim(), rule: style.getPropertyValue("--rule").trim(),
+      soft: style.getPropertyValue("--soft").trim()
     };
   }
 
@@ -26,6 +30,7 @@
     const copy = JSON.parse(JSON.stringify(layout));
     copy.paper_bgcolor = "rgba(0,0,0,0)";
     copy.plot_bgcolor = "rgba(0,0,0,0)";
+    copy.modebar = { bgcolor: "rgba(0,0,0,0)", color: theme.soft, activecolor: theme.ink };
     copy.font = { color: theme.ink, size: 12.5, family: getComputedStyle(document.body).fontFamily };
     const axes = copy.scene ? [copy.scene.xaxis, copy.scene.yaxis, copy.scene.zaxis]
       : Object.keys(copy).filter((key) => /^[xy]axis\d*$/.test(key)).map((key) => copy[key]);
