@@ -77,6 +77,12 @@ def test_names_in_the_comment_above_with_commas(tmp_path):
     _check(read(path))
 
 
+def test_a_remark_above_one_column_is_not_its_name(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_text("# level (dB): 76.4\n1\n5\n2\n")
+    assert read(path).names == ("x",)
+
+
 @pytest.mark.parametrize("ending", ["gz", "bz2", "xz", "zip"])
 def test_compressed(tmp_path, ending):
     import bz2

@@ -188,6 +188,8 @@ class Layout:
                 if self.delimiter == " "
                 else [c.strip() for c in comment.split(self.delimiter)]
             )
+            if self.width == 1 and (":" in comment or len(comment) > 24):
+                cells = []  # a remark, not a name
             if len(cells) == self.width and not any(map(is_value, cells)):
                 self.header = cells
         self.skip = first
