@@ -33,6 +33,8 @@ OTHER_FIRST_ARGUMENT = {
     "takens.data.open_any": "takes a path or the name of a data set",
     "takens.data.audit": "works behind the door, on a recording being read",
     "takens.learn.simulate": "takes a learned model with its own window of the past",
+    "takens.validate.default_estimators": "lists settings, no data yet",
+    "takens.validate.long_run": "takes what learning returned, with its residuals",
     "takens.series.eckmann_ruelle_ceiling": "arithmetic on a number of points",
 }
 

@@ -28,14 +28,14 @@ from takens.learn.simulate import simulate
 
 MAX_COORDINATES = 8
 TUNING_LIBRARY = 900
-MIN_REACH = 0.1  # standard deviations to which every local map may be continued
+MAX_NEIGHBOURS = 256
 
 
 class LocalLinearMap(AbstractDelayMap):
     """``z[n+1] = value[i] + slope[i] (w - point[i])``, i the nearest library point to ``w``.
 
-    The step away from the point is cut at `reach`, twice the distance of its farthest neighbour: a
-    linear map says nothing far beyond the points it was fitted to, and the run stays bounded.
+    What overshoots the range of the library is folded back into it, so that the run stays bounded
+    and its tangent map keeps its size.
 
     Parameters
     ----------
@@ -44,8 +44,8 @@ class LocalLinearMap(AbstractDelayMap):
         Delay coordinates, and inputs after them.
     values : array, shape (library, n_coordinates)
     slopes : array, shape (library, n_coordinates, variable)
-    reach : array, shape (library,)
-        How far each local map is continued, in standardised units.
+    low, high : array, shape (n_coordinates,)
+        Range of the library.
 
     Notes
     -----
@@ -56,7 +56,8 @@ class LocalLinearMap(AbstractDelayMap):
     points: Float[Array, "library variable"] = parameter()
     values: Float[Array, "library coordinate"] = parameter()
     slopes: Float[Array, "library coordinate variable"] = parameter()
-    reach: Float[Array, " library"] = parameter()
+    low: Float[Array, " coordinate"] = parameter()
+    high: Float[Array, " coordinate"] = parameter()
     lags: tuple[int, ...] = eqx.field(static=True, default=(0,))
     observed: tuple[str, ...] = eqx.field(static=True, default=())
     n_inputs: int = eqx.field(static=True, default=0)
@@ -66,19 +67,27 @@ class LocalLinearMap(AbstractDelayMap):
         w = self.delays(x)
         if self.n_inputs:
             w = jnp.concatenate([w, jnp.zeros(self.n_inputs) if u is None else u])
-        squares = jnp.sum((self.points - w) ** 2, axis=1)
-        nearest = jnp.argmin(squares)
-        away = squares[nearest]
-        inside = away <= self.reach[nearest] ** 2
-        share = jnp.where(inside, 1.0, self.reach[nearest] / jnp.sqrt(jnp.where(inside, 1.0, away)))
-        gap = share * (w - self.points[nearest])
-        return self.values[nearest] + self.slopes[nearest] @ gap
+        nearest = jnp.argmin(jnp.sum((self.points - w) ** 2, axis=1))
+        new = self.values[nearest] + self.slopes[nearest] @ (w - self.points[nearest])
+        return folded(new, self.low, self.high, jnp)
+
+
+def folded(y: Any, low: Any, high: Any, xp: Any) -> Any:
+    """`y` reflected at `low` and `high` as often as needed, in array library `xp`.
+
+    Examples
+    --------
+    >>> folded(np.array([0.25, 1.25, -0.5]), 0.0, 1.0, np).tolist()
+    [0.25, 0.75, 0.5]
+    """
+    width = xp.maximum(high - low, 1e-9)
+    return low + width * xp.abs(xp.mod((y - low) / width - 1, 2) - 1)
 
 
 def local_maps(
     points: np.ndarray, future: np.ndarray, n_neighbours: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Weighted linear regression around every point: values, slopes, reach, held-out residuals.
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Weighted linear regression around every point: values, slopes, held-out residuals.
 
     Tricube weights on the `n_neighbours` nearest; slopes carry a small ridge, so that directions
     in which neighbours do not differ get none.
@@ -93,8 +102,7 @@ def local_maps(
     outside = weight.copy()
     outside[:, 0] = 0.0  # the point itself
     held_out, _ = _regress(points, future, index, outside)
-    reach = np.maximum(2 * distance[:, -1], MIN_REACH)
-    return values, slopes, reach, future - held_out
+    return values, slopes, future - held_out
 
 
 def _regress(
@@ -193,11 +201,16 @@ class Analog(AbstractDelayEstimator[LocalLinearMap]):
                 found = pairs(split.early, frame, chosen, cap=TUNING_LIBRARY)
                 points = np.concatenate([found.past, found.inputs], axis=1)
                 few = points.shape[1] + 2
-                counts = (few, 3 * few, 10 * few) if self.n_neighbours is None else (few,)
-                counts = tuple(sorted({min(c, len(points) // 2) for c in counts}))
+                counts = (
+                    tuple(few * factor for factor in (1, 4, 16, 64))
+                    if self.n_neighbours is None
+                    else (few,)
+                )
+                counts = tuple(sorted({min(c, len(points) // 2, MAX_NEIGHBOURS) for c in counts}))
                 for n in counts if self.n_neighbours is None else (self.n_neighbours,):
-                    values, slopes, reach, _ = local_maps(points, found.future, n)
-                    advance = _host_advance(points, values, slopes, reach)
+                    values, slopes, _ = local_maps(points, found.future, n)
+                    ends = found.future.min(axis=0), found.future.max(axis=0)
+                    advance = _host_advance(points, values, slopes, *ends)
                     scores.append(multistep_score(advance, split.late, host, chosen, 1)[0])
                     ranked.append({"n_lags": k, "spacing": spacing, "n_neighbours": n})
         # fewer lags are simpler, and among those a smoother map is
@@ -221,7 +234,7 @@ class Analog(AbstractDelayEstimator[LocalLinearMap]):
                 "8. Give a longer record, or fewer lags."
             )
         points = np.concatenate([found.past, found.inputs], axis=1)
-        values, slopes, reach, residuals = local_maps(points, found.future, n_neighbours)
+        values, slopes, residuals = local_maps(points, found.future, n_neighbours)
         if segments.n_samples > len(found) + 64 * len(segments.values):
             findings += (_library_finding(found, segments),)
         model = LocalLinearMap(
@@ -229,7 +242,8 @@ class Analog(AbstractDelayEstimator[LocalLinearMap]):
             points=points,
             values=values,
             slopes=slopes,
-            reach=reach,
+            low=found.future.min(axis=0),
+            high=found.future.max(axis=0),
             lags=lags,
             observed=segments.names,
             n_inputs=input_count(segments),
@@ -255,7 +269,7 @@ def _library_finding(found: Pairs, segments: Segments) -> Finding:
 
 
 def _host_advance(
-    points: np.ndarray, values: np.ndarray, slopes: np.ndarray, reach: np.ndarray
+    points: np.ndarray, values: np.ndarray, slopes: np.ndarray, low: np.ndarray, high: np.ndarray
 ) -> Any:
     """The same map over many windows, by a tree instead of a search through the whole library."""
     from scipy.spatial import cKDTree
@@ -266,18 +280,15 @@ def _host_advance(
         wide = np.broadcast_to(drivers, (*delayed.shape[:-1], drivers.shape[-1]))
         w = np.concatenate([delayed, wide], axis=-1)
         good = np.isfinite(w).all(axis=-1)
-        distance, nearest = tree.query(np.where(good[..., None], w, 0.0))
-        share = np.where(
-            distance <= reach[nearest], 1.0, reach[nearest] / np.maximum(distance, 1e-300)
-        )
-        gap = (share[..., None] * (w - points[nearest]))[..., None]
-        return np.asarray(values[nearest] + (slopes[nearest] @ gap)[..., 0])
+        nearest = tree.query(np.where(good[..., None], w, 0.0))[1]
+        gap = (w - points[nearest])[..., None]
+        return np.asarray(folded(values[nearest] + (slopes[nearest] @ gap)[..., 0], low, high, np))
 
     return advance
 
 
 def _arrays(model: LocalLinearMap) -> tuple[Any, ...]:
-    return model.points, model.values, model.slopes, model.reach
+    return model.points, model.values, model.slopes, model.low, model.high
 
 
 @simulate.register(LocalLinearMap)

@@ -31,6 +31,11 @@ MAX_STEPS = 240
 MAX_LEADS = 40
 VALID_ERROR = 0.4
 FREE_RUN_STEPS = 2_000
+INPUTS_KNOWN = Finding(
+    code="inputs-known",
+    text="Inputs over the forecast horizon were taken as known.",
+    action="Without a forecast of the inputs, real skill is lower.",
+)
 
 
 def default_estimators(*, season: float | None = None) -> tuple[AbstractDelayEstimator[Any], ...]:
@@ -41,6 +46,10 @@ def default_estimators(*, season: float | None = None) -> tuple[AbstractDelayEst
     season : float, optional
         A period known beforehand, such as the year, in the time unit of the data; adds the
         seasonal climatology.
+
+    Returns
+    -------
+    tuple of AbstractDelayEstimator
 
     Examples
     --------
@@ -116,6 +125,8 @@ def backtest(
         Characteristic period in time units.
     seed : int
         For resampling.
+    throw : bool
+        Whether to raise when no forecast could be judged.
     progress : callable, optional
         Called with the fraction done.
 
@@ -193,13 +204,7 @@ def backtest(
         free = max(steps, min(10 * steps, FREE_RUN_STEPS))
         rates.append(blow_ups(fits[label], segments, begin, free, n_rows))
     if segments.input_names:
-        cautions.append(
-            Finding(
-                code="inputs-known",
-                text="Inputs over the forecast horizon were taken as known.",
-                action="Without a forecast of the inputs, real skill is lower.",
-            )
-        )
+        cautions.append(INPUTS_KNOWN)
     joined = {
         f.name: np.concatenate([getattr(p, f.name) for p in parts], axis=1)
         for f in dataclasses.fields(_Scores)

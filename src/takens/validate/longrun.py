@@ -54,18 +54,20 @@ class LongRun(AbstractResult):
     ----------
     model : str
         Class of the model.
+    time_unit, names : str, tuple of str
+        Of the data.
     exponent : Estimate
         Largest Lyapunov exponent of the noise-free run, per time unit.
     driven_exponent : Estimate
         The same along the driven run.
     bounded : bool
         Whether the noise-free run stayed within ten data ranges.
-    distribution_distance : array, shape (2,)
+    distribution_distance, distribution_reference : array, shape (2,), and float
         Wasserstein-1 distance of each run to the data, in standard deviations, averaged over
-        columns; `distribution_reference` is that between the halves of the data.
-    spectrum_distance : array, shape (2,)
-        Half the summed absolute difference of the normalised power spectra, 0 to 1;
-        `spectrum_reference` is that between the halves of the data.
+        columns; the reference is that between the halves of the data.
+    spectrum_distance, spectrum_reference : array, shape (2,), and float
+        Half the summed absolute difference of the normalised power spectra, 0 to 1; the reference
+        is that between the halves of the data.
     times : array, shape (step,)
         In `time_unit` after the start of the run.
     orbit : array, shape (2, step, dim)
@@ -179,6 +181,8 @@ def long_run(
         Coverage of the intervals, from a t distribution over blocks of the run.
     seed : int
         For residuals and the first tangent vector.
+    throw : bool
+        Whether to raise when the noise-free run is lost.
 
     Returns
     -------

@@ -54,32 +54,50 @@ class Backtest(AbstractResult):
     ----------
     models : tuple of str
         Rows of every array below.
-    leads : array, shape (lead,)
-        Lead times in `time_unit`; `steps` are the same in samples.
-    rmse : array, shape (model, lead)
-        With `rmse_interval`, shape (2, model, lead).
-    skill_persistence, skill_climatology : array, shape (model, lead)
-        ``1 - MSE / MSE_reference``, each with its interval, shape (2, model, lead).
-    crps, crps_skill : array, shape (model, lead)
-        Fair ensemble score in standard deviations, and ``1 - CRPS / CRPS_climatology``, each with
-        its interval, shape (2, model, lead).
+    leads, steps : array, shape (lead,)
+        Lead times in `time_unit`, and the same in samples.
+    time_unit, names : str, tuple of str
+        Of the data.
+    rmse, rmse_interval : array, shape (model, lead) and (2, model, lead)
+        Root mean square error in standard deviations.
+    skill_persistence, skill_persistence_interval : array, shape (model, lead), (2, model, lead)
+        ``1 - MSE / MSE_persistence``; NaN where persistence makes no error.
+    skill_climatology, skill_climatology_interval : array, shape (model, lead), (2, model, lead)
+        ``1 - MSE / MSE_climatology``.
+    crps, crps_interval : array, shape (model, lead) and (2, model, lead)
+        Fair ensemble score in standard deviations.
+    crps_skill, crps_skill_interval : array, shape (model, lead) and (2, model, lead)
+        ``1 - CRPS / CRPS_climatology``.
     coverage : array, shape (model, lead)
-        Share of truths inside the central 90 % of the ensemble; `pit` (model, 10) are the relative
-        frequencies of the rank of the truth, 0.1 each when calibrated.
+        Share of truths inside the central 90 % of the ensemble (of the first column, where there
+        are several).
+    pit : array, shape (model, 10)
+        Relative frequencies of the rank of the truth, 0.1 each when calibrated.
     valid_time : tuple of Estimate
-        Median time until the normalised error first exceeds 0.4, in `time_unit`;
-        `valid_time_periods` and `valid_time_lyapunov` are the same in periods and in Lyapunov times
-        (NaN where no period or exponent was given).
+        Median time until the normalised error first exceeds 0.4, in `time_unit`; no more than the
+        longest lead.
+    valid_time_periods, valid_time_lyapunov : tuple of Estimate
+        The same in periods and in Lyapunov times; NaN where none was given.
     blow_up_rate : tuple of Estimate
-        Share of noise-free runs of `free_run_steps` samples that leave ten data ranges.
+        Share of noise-free runs that leave ten data ranges.
+    free_run_steps : int
+        Length of those runs in samples.
     best : str
-        Largest mean positive skill over the better reference.
+        Largest mean positive skill over the better reference, among the useful models if any.
     useful : bool
-        Whether at least one model beats persistence *and* climatology significantly;
-        `useful_models` names them and `reasons` says why in plain sentences.
+        Whether at least one model beats persistence *and* climatology significantly.
+    useful_models : tuple of str
+        Which do.
+    reasons : tuple of str
+        Why, in plain sentences.
     statistic : array, shape (model, lead)
-        Smaller of the studentised gains over the two references; `critical` is the value that
-        the largest of them exceeds by chance in 5 % of cases.
+        Smaller of the studentised gains over the two references.
+    critical : float
+        What the largest of them exceeds by chance in 5 % of cases.
+    n_origins, n_folds : int
+        Forecast origins in all, and test blocks.
+    level : float
+        Coverage of the intervals.
     example : Example or None
         One forecast of the best model.
     settings : dict
