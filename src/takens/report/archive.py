@@ -81,6 +81,8 @@ def write_arrays(report: Report, path: Path) -> None:
         for name, found in (("backtest", report.backtest), ("long_run", report.long_run)):
             if found is not None:
                 _result(root, name, found)
+        if report.backtest is not None and report.backtest.example is not None:
+            _result(root, "forecast", report.backtest.example)
 
 
 def _result(root: Any, name: str, result: Any) -> None:

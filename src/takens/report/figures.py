@@ -230,7 +230,7 @@ def surrogate_figure(test: SurrogateTest, number: int) -> Figure:
 def divergence_figure(found: LargestLyapunov) -> Figure:
     """Growth of the distance of neighbours, with the slope of the estimated exponent."""
     traces = [
-        line(found.lags, curve, f"mean log distance, setting {i + 1}", COLOURS[i % len(COLOURS)])
+        line(found.lags, curve, f"setting {i + 1}", (BLUE, GREEN, GREY, RED)[i])
         for i, curve in enumerate(found.divergence[:4])
     ]
     value, (low, high) = found.exponent.value, found.exponent.interval
@@ -246,7 +246,7 @@ def divergence_figure(found: LargestLyapunov) -> Figure:
     return Figure(
         name="divergence", title="Divergence of neighbouring states", data=traces,
         layout=layout(axis(time_label(found.time_unit, "time since the neighbours were found")),
-                      axis("mean log distance (standard deviations)")),
+                      axis("mean log distance (SD)")),
         caption="A straight rise is exponential growth. The exponent is estimated from local "
         "tangent maps; its slope is laid over the rise as a check.",
         description="Mean logarithmic distance of neighbours against time; the estimated largest "

@@ -159,7 +159,7 @@ def page(report: Report, content: dict[str, Any] | None = None) -> str:
         ", ".join(c["name"] for c in source["columns"][:6]),
         " …" if len(source["columns"]) > 6 else "", "; time ",
         interval(first["start"], last["end"], unit=unit), ", step ",
-        number(first["median_step"], unit=unit),
+        number(first["median_step"]),
     ]  # fmt: skip
     assets = resources.files("takens.report") / "assets"
     values = {

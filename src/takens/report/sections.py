@@ -165,7 +165,9 @@ def space_section(content: dict[str, Any], figures: Markup) -> Markup:
             for i, (m, d) in enumerate(settings, start=1)]  # fmt: skip
     return tag(
         "section", tag("h2", "State space"),
-        tag("p", found["summary"], "."),
+        tag("p", "Delay ", number(found["delay"]), " samples, dimension ",
+            number(found["dimension"]), "; states closer in time than ",
+            number(found["theiler"]), " samples are never compared."),
         figures,
         table("Admissible settings, all carried forward",
               ("Setting", "Dimension", "Delay (samples)", "Delay (time units)"), rows,
@@ -177,7 +179,7 @@ def models_part(backtest: dict[str, Any] | None) -> Markup:
     """One line on the models, for the verdict."""
     if backtest is None:
         return _NOTHING
-    best = backtest["best"] or "none"
+    best = backtest["best"][:1].upper() + backtest["best"][1:]
     useful = (
         f"{best} forecasts held-out data better than persistence and climatology."
         if backtest["useful"]
