@@ -1,0 +1,118 @@
+"""Every discovered system, estimator and result keeps its promises; a class without a case fails."""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import takens
+from takens import learn, series, testing, validate
+from takens.core import AbstractEstimator, AbstractResult
+from takens.core.system import AbstractFlow, AbstractMap, AbstractSystem, Integrator, parameter
+
+RNG = np.random.default_rng(7)
+SIGNAL = np.sin(0.3 * np.arange(400)) + 0.3 * RNG.normal(size=400)
+
+
+# One row per class. An estimator: its settings. A result: a function that makes one.
+ESTIMATORS = {
+    "Persistence": learn.Persistence(),
+    "Climatology": learn.Climatology(),
+    "SeasonalClimatology": learn.SeasonalClimatology(period=2 * np.pi / 0.3),
+    "LinearAutoregression": learn.LinearAutoregression(),
+    "DMD": learn.DMD(),
+    "NVAR": learn.NVAR(),
+    "Analog": learn.Analog(),
+}
+RESULTS = {
+    "Embedding": lambda: series.embedding(SIGNAL),
+    "Spectrum": lambda: series.spectrum(SIGNAL),
+    "Stationarity": lambda: series.stationarity(SIGNAL),
+    "Sufficiency": lambda: series.data_sufficiency(SIGNAL),
+    "SurrogateTest": lambda: series.surrogate_test(
+        SIGNAL, lambda x: float(np.mean(np.diff(x) ** 3)), n_surrogates=19
+    ),
+    "LargestLyapunov": lambda: series.largest_lyapunov(SIGNAL, quick=True, throw=False),
+    "CorrelationDimension": lambda: series.correlation_dimension(SIGNAL, throw=False),
+    "PermutationEntropy": lambda: series.permutation_entropy(SIGNAL),
+    "Motion": lambda: series.kind_of_motion(SIGNAL, quick=True),
+    "Backtest": lambda: validate.backtest(SIGNAL, estimators=[learn.Persistence()]),
+    "LongRun": lambda: validate.long_run(
+        learn.LinearAutoregression().fit(SIGNAL), SIGNAL, n_steps=256, n_transient=16
+    ),
+}
+
+
+class Pendulum(AbstractFlow):
+    """A flow of this test: what the documentation tells a user to write."""
+
+    gravity: object = parameter(9.81)
+    integrator: Integrator = Integrator()
+    names: tuple[str, ...] = ("angle", "rate")
+
+    def vector_field(self, t, x, u=None):
+        return jnp.stack([x[1], -self.gravity * jnp.sin(x[0])])
+
+
+class Drifting(AbstractMap):
+    """A broken map: it keeps its own count, and so gives two answers to one question."""
+
+    names: tuple[str, ...] = ("x",)
+
+    def step(self, n, x, u=None):
+        return x + float(np.random.default_rng().normal())
+
+
+def names(kind):
+    return {cls.__name__ for cls in testing.discovered(kind)}
+
+
+def test_every_class_has_a_case():
+    assert names(AbstractEstimator) == set(ESTIMATORS)
+    assert names(AbstractResult) == set(RESULTS)
+
+
+@pytest.mark.parametrize("name", ESTIMATORS)
+def test_estimator(name):
+    testing.check_estimator(ESTIMATORS[name], SIGNAL)
+
+
+@pytest.fixture(scope="module")
+def models():
+    return {name: estimator.fit(SIGNAL).model for name, estimator in ESTIMATORS.items()}
+
+
+@pytest.mark.parametrize("name", ESTIMATORS)
+def test_model(name, models):
+    # Offsets that keep clear of ties and of the states seen in training.
+    x0 = 0.1 + 0.01 * np.sqrt(np.arange(2.0, models[name].dim + 2.0))
+    testing.check_system(models[name], x0, kinks=name == "Analog")
+
+
+def test_every_model_class_is_checked_through_an_estimator(models):
+    made = {type(model).__name__ for model in models.values()}
+    assert names(AbstractSystem) == made | {"TimeMap"}  # which the flow below exercises
+
+
+@pytest.mark.parametrize("name", RESULTS)
+def test_result(name):
+    testing.check_result(RESULTS[name]())
+
+
+def test_flow():
+    testing.check_system(Pendulum(), np.array([0.3, 0.1]))
+
+
+def test_impure_map_is_caught():
+    with pytest.raises(AssertionError, match="not pure"):
+        testing.check_system(Drifting(), np.array([0.3]))
+
+
+def test_float_in_disguise_is_caught():
+    with pytest.raises(AssertionError, match="no AbstractResult"):
+        testing.check_result(0.9)
+
+
+def test_testing_is_reached_from_the_top():
+    assert takens.testing.check_system is testing.check_system
