@@ -22,7 +22,7 @@ LINES_BEATEN = 0.3  # a local predictor with less than this share of the lines' 
 DETERMINISTIC_RATIO = 0.6  # prediction error over that of surrogates
 WANDERING_RATIO = 0.35  # the same for a record that looks like a random walk or drifts
 NEUTRAL_GROWTH = 0.05  # exponent times characteristic period below which growth is negligible
-HARMONIC_TOLERANCE = 0.3  # in resolution cells
+HARMONIC_TOLERANCE = 0.5  # resolution cells at full noise, for the frequency of a multiple
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -67,11 +67,13 @@ def harmonic(lines: Lines, n_samples: int) -> bool:
     frequencies = lines.frequencies[strong]
     errors = lines.frequency_errors[strong]
     first = int(np.argmax(lines.powers[strong]))
-    cell = HARMONIC_TOLERANCE / n_samples
+    # What is left unexplained pulls the fitted frequencies by a share of the resolution.
+    cell = (0.01 + HARMONIC_TOLERANCE * np.sqrt(lines.unexplained_inside)) / n_samples
     for divisor in (1, 2, 3, 4):
         base = frequencies[first] / divisor
         order = np.round(frequencies / base)
-        slack = cell + 3 * errors + 3 * order * errors[first] / divisor
+        weight = order / divisor
+        slack = (1 + weight) * cell + 3 * errors + 3 * weight * errors[first]
         if np.all((order >= 1) & (np.abs(frequencies - order * base) <= slack)):
             return True
     return False

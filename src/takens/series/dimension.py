@@ -118,7 +118,7 @@ def correlation_sums(
     radii: np.ndarray,
     *,
     theiler: int,
-    max_references: int = 1500,
+    max_references: int = 1000,
     max_library: int = 20_000,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Correlation sums of blocks of references against the whole library.
@@ -226,7 +226,7 @@ def correlation_dimension(
     Notes
     -----
     A finite value does *not* establish determinism: power-law noise has one too. Cost: about
-    1,500 x N distances for each of four embedding dimensions, N at most 20,000.
+    1,000 x N distances for each of four embedding dimensions, N at most 20,000.
 
     References
     ----------

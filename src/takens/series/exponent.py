@@ -163,6 +163,7 @@ def _ensemble(
 ) -> tuple[np.ndarray, np.ndarray, float]:
     """Exponents (setting, block), settings, and the smallest noise bound among them."""
     values, settings, noise, misfit = [], [], [], []
+    n_references = 1500 if quick else 3000 if chosen.map_like else 2000
     for dimension, delay in chosen.settings:
         vectors = vectors_of(view, int(dimension), int(delay))
         width = vectors.points.shape[1]
@@ -174,9 +175,7 @@ def _ensemble(
         for model in models[-1:] if quick else models:
             if model.quadratic and n_quadratic > 36:
                 continue
-            maps = tangent_maps(
-                vectors, model, theiler=chosen.theiler, max_references=1500 if quick else 3000
-            )
+            maps = tangent_maps(vectors, model, theiler=chosen.theiler, max_references=n_references)
             n_steps = maps.gradients.shape[0]
             discarded = min(_DISCARDED, n_steps // 4)
             if n_steps < 60 or not np.isfinite(maps.residual):

@@ -150,7 +150,7 @@ def _statistics(
             vectors = delay_vectors((columns,), blocks, delay)
         except InvalidInput:
             return float("nan")
-        return local_prediction_error(vectors, lead=delay, theiler=theiler, max_references=800)
+        return local_prediction_error(vectors, lead=delay, theiler=theiler, max_references=600)
 
     def asymmetry(x: np.ndarray) -> float:
         """Skewness of increments over lags up to two delays."""
