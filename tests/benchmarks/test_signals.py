@@ -221,3 +221,11 @@ def test_one_run_gives_a_line():
     assert line["kind"] in calibration_tables.KINDS
     assert line["cpu"] > 0
     assert line["evidence"]
+
+
+def test_key_of_the_code_ignores_words_and_sees_numbers():
+    bare = calibrate_verdict._bare
+    assert bare('def f(x):\n    """One."""\n    return x < 1  # why') == bare(
+        "def f(x):\n  return x < 1"
+    )
+    assert bare("LIMIT = 0.6") != bare("LIMIT = 0.5")
