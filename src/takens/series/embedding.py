@@ -251,9 +251,10 @@ def embedding(data: Any, *, max_dimension: int = 8) -> Embedding:
     Examples
     --------
     >>> import numpy as np
-    >>> found = embedding(np.sin(np.arange(2000) * 0.1))
-    >>> found.dimension
-    2
+    >>> t = np.arange(2000)
+    >>> found = embedding(np.sin(0.1 * t) + np.sin(0.1 * np.sqrt(2) * t))
+    >>> found.map_like, found.dimension >= 3
+    (False, True)
     """
     view = observable(data)
     x = view.longest
