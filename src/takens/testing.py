@@ -206,7 +206,8 @@ def discovered(base: type) -> list[type]:
     for module in pkgutil.walk_packages(takens.__path__, "takens."):
         if not module.name.endswith("__main__"):
             importlib.import_module(module.name)
-    found, queue = set(), [base]
+    found: set[type] = set()
+    queue: list[type] = [base]
     while queue:
         for child in queue.pop().__subclasses__():
             queue.append(child)

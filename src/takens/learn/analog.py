@@ -14,6 +14,7 @@ from takens.core import Finding, Fit, InvalidInput
 from takens.core.system import parameter
 from takens.data import Segments
 from takens.learn.delay import (
+    MAX_RESIDUALS,
     AbstractDelayEstimator,
     AbstractDelayMap,
     Pairs,
@@ -24,11 +25,11 @@ from takens.learn.delay import (
 )
 from takens.learn.frame import Frame, HostFrame
 from takens.learn.holdout import correlation_length, holdout, multistep_score, simplest_first
-from takens.learn.simulate import simulate
+from takens.learn.simulate import march, simulate
 
 MAX_COORDINATES = 8
-TUNING_LIBRARY = 900
-MAX_NEIGHBOURS = 256
+TUNING_LIBRARY = 600
+MAX_NEIGHBOURS = 128
 
 
 class LocalLinearMap(AbstractDelayMap):
@@ -85,31 +86,46 @@ def folded(y: Any, low: Any, high: Any, xp: Any) -> Any:
 
 
 def local_maps(
-    points: np.ndarray, future: np.ndarray, n_neighbours: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Weighted linear regression around every point: values, slopes, held-out residuals.
+    points: np.ndarray, future: np.ndarray, counts: tuple[int, ...], *, n_residuals: int = 0
+) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Weighted linear regression around every point, for several numbers of neighbours.
 
-    Tricube weights on the `n_neighbours` nearest; slopes carry a small ridge, so that directions
+    Tricube weights on the nearest neighbours; slopes carry a small ridge, so that directions
     in which neighbours do not differ get none.
+
+    Returns
+    -------
+    list of (values, slopes, residuals)
+        For each count; leave-one-out residuals at `n_residuals` points.
     """
     from scipy.spatial import cKDTree
 
-    n_neighbours = min(n_neighbours, len(points) - 1)
-    distance, index = cKDTree(points).query(points, k=n_neighbours + 1)
-    reach = np.maximum(distance[:, -1:] * 1.001, 1e-300)
-    weight = (1 - np.minimum(distance / reach, 1) ** 3) ** 3
-    values, slopes = _regress(points, future, index, weight)
-    outside = weight.copy()
-    outside[:, 0] = 0.0  # the point itself
-    held_out, _ = _regress(points, future, index, outside)
-    return values, slopes, future - held_out
+    most = min(max(counts), len(points) - 1)
+    distance, index = cKDTree(points).query(points, k=most + 1)
+    held_out = np.unique(np.linspace(0, len(points) - 1, n_residuals).astype(int))
+    found = []
+    for count in counts:
+        near = min(count, most) + 1
+        reach = np.maximum(distance[:, near - 1 : near] * 1.001, 1e-300)
+        weight = (1 - np.minimum(distance[:, :near] / reach, 1) ** 3) ** 3
+        values, slopes = _regress(points, points, future, index[:, :near], weight)
+        outside = weight[held_out]
+        outside[:, 0] = 0.0  # the point itself
+        rows = index[held_out, :near]
+        guess, _ = _regress(points[held_out], points, future, rows, outside)
+        found.append((values, slopes, future[held_out] - guess))
+    return found
 
 
 def _regress(
-    points: np.ndarray, future: np.ndarray, index: np.ndarray, weight: np.ndarray
+    centres: np.ndarray,
+    points: np.ndarray,
+    future: np.ndarray,
+    index: np.ndarray,
+    weight: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
     weight = weight / np.maximum(weight.sum(axis=1, keepdims=True), 1e-300)
-    offset = points[index] - points[:, None]
+    offset = points[index] - centres[:, None]
     target = future[index]
     mean_offset = np.einsum("ik,ikd->id", weight, offset)
     mean_target = np.einsum("ik,ikr->ir", weight, target)
@@ -166,7 +182,7 @@ class Analog(AbstractDelayEstimator[LocalLinearMap]):
     n_lags: int | None = None
     spacing: int | None = None
     n_neighbours: int | None = None
-    max_library: int = 3_000
+    max_library: int = 2_500
     references = ("farmer1987predicting", "lorenz1969atmospheric")
 
     def __post_init__(self) -> None:
@@ -201,15 +217,13 @@ class Analog(AbstractDelayEstimator[LocalLinearMap]):
                 found = pairs(split.early, frame, chosen, cap=TUNING_LIBRARY)
                 points = np.concatenate([found.past, found.inputs], axis=1)
                 few = points.shape[1] + 2
-                counts = (
-                    tuple(few * factor for factor in (1, 4, 16, 64))
-                    if self.n_neighbours is None
-                    else (few,)
-                )
-                counts = tuple(sorted({min(c, len(points) // 2, MAX_NEIGHBOURS) for c in counts}))
-                for n in counts if self.n_neighbours is None else (self.n_neighbours,):
-                    values, slopes, _ = local_maps(points, found.future, n)
-                    ends = found.future.min(axis=0), found.future.max(axis=0)
+                most = min(len(points) // 2, MAX_NEIGHBOURS)
+                counts = tuple(sorted({min(few * factor, most) for factor in (1, 6, 36)}))
+                if self.n_neighbours is not None:
+                    counts = (self.n_neighbours,)
+                ends = found.future.min(axis=0), found.future.max(axis=0)
+                maps = local_maps(points, found.future, counts)
+                for n, (values, slopes, _) in zip(counts, maps, strict=True):
                     advance = _host_advance(points, values, slopes, *ends)
                     scores.append(multistep_score(advance, split.late, host, chosen, 1)[0])
                     ranked.append({"n_lags": k, "spacing": spacing, "n_neighbours": n})
@@ -234,7 +248,9 @@ class Analog(AbstractDelayEstimator[LocalLinearMap]):
                 "8. Give a longer record, or fewer lags."
             )
         points = np.concatenate([found.past, found.inputs], axis=1)
-        values, slopes, residuals = local_maps(points, found.future, n_neighbours)
+        ((values, slopes, residuals),) = local_maps(
+            points, found.future, (n_neighbours,), n_residuals=MAX_RESIDUALS
+        )
         if segments.n_samples > len(found) + 64 * len(segments.values):
             findings += (_library_finding(found, segments),)
         model = LocalLinearMap(
@@ -304,13 +320,11 @@ def _simulate_analog(
     same = slice(None)
     if not draws.any():  # rows that only pad a block are the same run
         _, rows, same = np.unique(x0, axis=0, return_index=True, return_inverse=True)  # type: ignore[assignment]
-        x0, inputs, draws = x0[rows], inputs[:, rows], draws[:, rows]
-    r = residuals.shape[1]
-    state = x0.reshape(len(x0), model.window, r)
-    path = np.empty((len(draws), len(x0), r))
-    for step, draw in enumerate(draws):
-        new = advance(state[:, list(model.lags)].reshape(len(state), -1), inputs[step])
-        new = new + residuals[draw]
-        state = np.concatenate([new[:, None], state[:, :-1]], axis=1)
-        path[step] = new
-    return state.reshape(len(state), -1)[same], path[:, same]
+        x0, n0, inputs, draws = x0[rows], n0[rows], inputs[:, rows], draws[:, rows]
+    lags = list(model.lags)
+
+    def forward(n: np.ndarray, window: np.ndarray, u: np.ndarray) -> np.ndarray:
+        return np.asarray(advance(window[:, lags].reshape(len(window), -1), u))
+
+    last, path = march(forward, x0, n0, inputs, residuals, draws)
+    return last[same], path[:, same]

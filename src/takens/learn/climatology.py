@@ -21,6 +21,7 @@ from takens.learn.delay import (
 )
 from takens.learn.frame import Frame, HostFrame, fit_frame
 from takens.learn.moments import moments
+from takens.learn.simulate import march, simulate
 
 
 class SeasonalMeanMap(AbstractDelayMap):
@@ -174,3 +175,18 @@ class SeasonalClimatology(AbstractDelayEstimator[SeasonalMeanMap]):
         recent = slice(-50_000, None)
         residuals = z[recent] - terms(numbers[recent, None]) @ coefficients
         return Fit(model=model, diagnostics={"residuals": residual_sample(residuals, seed)})
+
+
+@simulate.register(SeasonalMeanMap)
+def _simulate_season(
+    model: SeasonalMeanMap, *arguments: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    coefficients, period = np.asarray(model.coefficients), float(model.period)
+    orders = np.arange(1, (len(coefficients) - 1) // 2 + 1)
+
+    def advance(n: np.ndarray, window: np.ndarray, u: np.ndarray) -> np.ndarray:
+        angles = 2 * np.pi * orders * (n[:, None] + 1) / period
+        terms = np.concatenate([np.ones((len(n), 1)), np.cos(angles), np.sin(angles)], axis=1)
+        return np.asarray(terms @ coefficients + 0.0 * window[:, 0])
+
+    return march(advance, *arguments)

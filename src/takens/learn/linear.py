@@ -24,6 +24,7 @@ from takens.learn.delay import (
 )
 from takens.learn.frame import Frame
 from takens.learn.moments import Moments, moments, with_intercept
+from takens.learn.simulate import march, simulate
 
 MAX_COORDINATES = 32
 
@@ -203,3 +204,17 @@ class LinearAutoregression(AbstractDelayEstimator[AffineDelayMap]):
         findings += capped_finding(segments, len(found), "Linear autoregression")
         settings = {"order": order, "ridge": self.ridge}
         return affine_fit(segments, frame, found, coefficients, findings, settings, seed)
+
+
+@simulate.register(AffineDelayMap)
+def _simulate_affine(
+    model: AffineDelayMap, *arguments: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    offset = np.asarray(model.offset)
+    matrix, driven = np.asarray(model.matrix).T, np.asarray(model.input_matrix).T
+
+    def advance(n: np.ndarray, window: np.ndarray, u: np.ndarray) -> np.ndarray:
+        new = offset + window[:, list(model.lags)].reshape(len(window), -1) @ matrix
+        return np.asarray(new + u @ driven if u.shape[1] else new)
+
+    return march(advance, *arguments)

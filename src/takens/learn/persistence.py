@@ -19,6 +19,7 @@ from takens.learn.delay import (
     residual_sample,
 )
 from takens.learn.frame import Frame, fit_frame
+from takens.learn.simulate import march, simulate
 
 
 class PersistenceMap(AbstractDelayMap):
@@ -79,3 +80,10 @@ class Persistence(AbstractDelayEstimator[PersistenceMap]):
             diagnostics={"residuals": residuals, "n_pairs": len(found)},
             cautions=capped_finding(segments, len(found), "The spread of persistence"),
         )
+
+
+@simulate.register(PersistenceMap)
+def _simulate_persistence(
+    model: PersistenceMap, *arguments: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    return march(lambda n, window, u: window[:, 0], *arguments)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from typing import Any
 
 import equinox as eqx
@@ -83,3 +84,31 @@ def simulate(
     """
     last, path = _paths(model, x0, n0, inputs, residuals, np.asarray(draws, dtype=np.int32))
     return np.asarray(last), np.asarray(path)
+
+
+def march(
+    advance: Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray],
+    x0: np.ndarray,
+    n0: np.ndarray,
+    inputs: np.ndarray,
+    residuals: np.ndarray,
+    draws: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """The same orbits on the host, where a step over all of them is cheap and needs no compiler.
+
+    Parameters
+    ----------
+    advance : callable
+        From sample numbers (orbit,), windows (orbit, window, coordinate) and inputs
+        (orbit, n_inputs) to the next sample (orbit, coordinate).
+    x0, n0, inputs, residuals, draws : array
+        As in `simulate`.
+    """
+    width = residuals.shape[1]
+    state = x0.reshape(len(x0), -1, width)
+    path = np.empty((len(draws), len(x0), width))
+    with np.errstate(all="ignore"):  # an orbit that escapes becomes infinite, and is counted
+        for step, draw in enumerate(draws):
+            path[step] = advance(n0 + step, state, inputs[step]) + residuals[draw]
+            state = np.concatenate([path[step][:, None], state[:, :-1]], axis=1)
+    return state.reshape(len(state), -1), path

@@ -171,13 +171,14 @@ def backtest(
     parts: list[_Scores] = []
     cautions: list[Finding] = []
     blocks = folds(segments, n_folds)
-    rivals, trouble = _tuned(rivals, blocks[0].train, seed)
+    rivals, fits, trouble = _tuned(rivals, blocks[0].train, seed)
     cautions += trouble
     n_ensembles = min(n_ensembles, n_origins)
     n_rows = n_ensembles * (1 + n_members)
     last: tuple[dict[str, Fit[Any]], Starts] | None = None
     for number, fold in enumerate(blocks):
-        fits = {e.label: e.fit_segments(fold.train, seed=seed) for e in rivals}
+        if number > 0:
+            fits = {e.label: e.fit_segments(fold.train, seed=seed) for e in rivals}
         window = max(fit.model.window for fit in fits.values())
         places = origins(segments, fold, window, steps, n_origins)
         if len(places):
@@ -295,14 +296,15 @@ def _horizon_steps(
 
 def _tuned(
     rivals: list[AbstractDelayEstimator[Any]], train: Segments, seed: int
-) -> tuple[list[AbstractDelayEstimator[Any]], list[Finding]]:
+) -> tuple[list[AbstractDelayEstimator[Any]], dict[str, Fit[Any]], list[Finding]]:
     """Every open setting chosen on the first past; a model that this cannot carry is left out."""
+    fits: dict[str, Fit[Any]] = {}
     kept: list[AbstractDelayEstimator[Any]] = []
     findings = []
     for rival in rivals:
         try:
             chosen = rival.tuned(train, seed=seed)
-            chosen.fit_segments(train, seed=seed)
+            fits[chosen.label] = chosen.fit_segments(train, seed=seed)
         except InvalidInput as refusal:
             if isinstance(rival, (Persistence, Climatology)):
                 raise
@@ -315,7 +317,7 @@ def _tuned(
             )
         else:
             kept.append(chosen)
-    return kept, findings
+    return kept, fits, findings
 
 
 def _judge_fold(
