@@ -104,9 +104,71 @@ def tangent_maps(
     if not known.any():  # no reference has enough neighbours outside the Theiler window
         return TangentMaps(gradients=gradients, lead=lead, residual=np.nan, noise=np.nan)
     squares = np.sum(misfit[known] ** 2, axis=1)
-    power = np.mean(squares / np.maximum(freedom[known], 1e-9)) / p
-    gain = 1 + np.median(np.sum(slopes[known] ** 2, axis=(1, 2))) / p
+    power = float(np.mean(squares / np.maximum(freedom[known], 1e-9))) / p
+    gain = 1 + float(np.median(np.sum(slopes[known] ** 2, axis=(1, 2)))) / p
     residual = float(np.sqrt(np.mean(squares) / p))
+    return TangentMaps(
+        gradients=gradients, lead=lead, residual=residual, noise=float(np.sqrt(power / gain))
+    )
+
+
+def _local_fits(
+    vectors: DelayVectors,
+    model: LocalModel,
+    refs: np.ndarray,
+    library: np.ndarray,
+    ahead: np.ndarray,
+    theiler: int,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Slopes (n, p, dim), misfit at the point (n, p), and its variance factor (n,)."""
+    p, dim = vectors.n_components, vectors.points.shape[1]
+    pairs = np.triu_indices(dim)
+    n_features = 1 + dim + (len(pairs[0]) if model.quadratic else 0)
+    k = min(max(model.n_neighbours, n_features + 5), len(library) // 2)
+    distance, which = neighbours(
+        vectors.points[library],
+        vectors.clock[library],
+        vectors.points[refs],
+        vectors.clock[refs],
+        k=k,
+        theiler=theiler,
+    )
+    slopes = np.full((len(refs), p, dim), np.nan)
+    misfit, freedom = np.full((len(refs), p), np.nan), np.full(len(refs), np.nan)
+    full = np.isfinite(distance).all(axis=1) & (distance[:, -1] > 0)
+    for block in np.array_split(np.flatnonzero(full), max(1, len(refs) // 1000)):
+        if not len(block):
+            continue
+        rows = library[which[block]]
+        reach = distance[block, -1][:, None]
+        offset = (vectors.points[rows] - vectors.points[refs[block]][:, None]) / reach[:, :, None]
+        features = [np.ones((*offset.shape[:2], 1)), offset]
+        if model.quadratic:
+            features.append(offset[:, :, pairs[0]] * offset[:, :, pairs[1]])
+        design = np.concatenate(features, axis=2)
+        root = (1 - np.minimum(distance[block] / reach, 1) ** 3) ** 1.5 + 1e-3
+        weighted = design * root[:, :, None]
+        targets = vectors.points[ahead[rows], :p]
+        transposed = weighted.transpose(0, 2, 1)
+        gram = transposed @ weighted
+        trace = np.trace(gram, axis1=1, axis2=2) / n_features
+        penalty = np.full(n_features, model.ridge)
+        penalty[0] = 1e-12
+        gram = gram + trace[:, None, None] * np.diag(penalty)
+        sides = np.concatenate(
+            [
+                transposed @ (targets * root[:, :, None]),
+                np.broadcast_to(np.eye(n_features)[:, :1], (len(block), n_features, 1)),
+            ],
+            axis=2,
+        )
+        solved = np.linalg.solve(gram, sides)
+        slopes[block] = solved[:, 1 : dim + 1, :p].transpose(0, 2, 1) / reach[:, :, None]
+        known = ahead[refs[block]] >= 0
+        at_point = vectors.points[np.maximum(ahead[refs[block]], 0), :p]
+        misfit[block] = np.where(known[:, None], at_point - solved[:, 0, :p], np.nan)
+        # Var(y0 - fit) = sigma^2 (1 + e' G^-1 (sum w^2 z z') G^-1 e), bounded by 1 + e' G^-1 e.
+        freedom[block] = 1 + np.clip(solved[:, 0, p], 0, 1)
     return slopes, misfit, freedom
 
 
