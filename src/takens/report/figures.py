@@ -198,7 +198,8 @@ def dimension_choice_figure(chosen: Embedding) -> Figure:
     ]  # fmt: skip
     return Figure(
         name="dimension-choice", title="Choice of the dimension", data=traces, size="small",
-        layout=layout(axis("embedding dimension", dtick=1), axis("", rangemode="tozero"),
+        layout=layout(axis("embedding dimension", dtick=1,
+                           range=[0.7, float(chosen.dimensions[-1]) + 0.9]), axis("", rangemode="tozero"),
                       shapes=[vertical(chosen.dimension, "chosen")]),
         caption="E1 levels off, and false neighbours vanish, where the state is unfolded. E2 "
         "stays at 1 for noise.",
@@ -281,7 +282,7 @@ def correlation_figures(found: CorrelationDimension) -> list[Figure]:
     )  # fmt: skip
     radius = "radius (standard deviations)"
     top = float(np.nanmax(np.where(np.isfinite(found.local_slopes), found.local_slopes, 0)))
-    return [
+    figures = [
         Figure(
             name="correlation-sum", title="Correlation integral", data=sums, size="small",
             layout=layout(axis(radius, log=True), axis("share of pairs", log=True, dtick=1), shapes=region),
@@ -297,6 +298,7 @@ def correlation_figures(found: CorrelationDimension) -> list[Figure]:
             description="Local slopes of the correlation integral. " + said,
         ),
     ]  # fmt: skip
+    return figures if np.isfinite(found.local_slopes).any() else figures[:1]
 
 
 def spectrum_figure(found: Spectrum) -> Figure:

@@ -100,11 +100,22 @@ def _forecast_figure(found: Backtest) -> Figure:
         line(one.times, one.truth[:, 0], "what happened", ORANGE),
         line(one.times, quantiles[2], "forecast (median)", BLUE),
     ]
+    seen = np.r_[one.history[:, 0], one.truth[:, 0]]
+    seen = seen[np.isfinite(seen)]
+    low, high = (seen.min(), seen.max()) if seen.size else (0.0, 1.0)
+    room = 0.6 * (high - low) or 1.0
+    inside = np.nanmin(quantiles) > low - room and np.nanmax(quantiles) < high + room
+    limits: dict[str, Any] = {} if inside else {"range": [float(low - room), float(high + room)]}
+    beyond = (
+        ""
+        if inside
+        else (" The band leaves the frame or ends where members of the ensemble run away.")
+    )
     return Figure(
         name="forecast", title=f"One forecast by {one.model}", data=traces,
-        layout=layout(axis(time_label(found.time_unit)), axis(name)),
+        layout=layout(axis(time_label(found.time_unit)), axis(name, **limits)),
         caption="The last forecast of the backtest, not a chosen one: the model knew only what "
-        "lies before it.",
+        "lies before it." + beyond,
         description=f"Forecast of {name} by {one.model} with its ensemble band and what happened.",
     )  # fmt: skip
 

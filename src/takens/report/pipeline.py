@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import takens
-from takens.core import Finding, InvalidInput, Recording, TakensError
+from takens.core import Finding, InvalidInput, Recording, Status, TakensError
 from takens.report.result import Report
 
 if TYPE_CHECKING:
@@ -156,7 +156,7 @@ def _models(
     tell: Progress,
 ) -> tuple[Backtest | None, LongRun | None]:
     """Models on held-out data, and the best one left alone; nothing to foretell at rest."""
-    if motion is None or motion.kind == "equilibrium":
+    if motion is None or motion.kind == "equilibrium" or motion.status is Status.TOO_SHORT:
         return None, None
     tell(0.0, "models")
     from takens.validate import backtest, default_estimators, long_run

@@ -200,7 +200,14 @@ def backtest_section(content: dict[str, Any], figures: Markup) -> Markup:
     """Models on held-out data, and the best one's long run."""
     found, run = content["backtest"], content["long_run"]
     if found is None:
-        return _NOTHING
+        why = (
+            "at rest there is nothing to foretell"
+            if content["verdict"]["kind"] == "equilibrium"
+            else "the record cannot be split into a past to learn from and a future to judge by"
+        )
+        return tag(
+            "section", tag("h2", "Models"), tag("p", f"No model was judged: {why}."), id="models"
+        )
     useful = set(found["useful_models"])
     rows = [
         (name, "yes" if name in useful else "no", _estimate(found["valid_time"][i]),
