@@ -32,7 +32,5 @@ numpydoc_show_inherited_class_members = False
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"
 
-suppress_warnings = ["toc.empty_glob"]  # pages that a benchmark writes may be absent
-
 html_theme = "furo"
 html_title = "Takens"

@@ -294,7 +294,7 @@ UNFINISHED = re.compile(r"\b(?:TO" r"DO|FIX" r"ME|XX" r"X)\b")
 def repository_texts():
     for path in sorted(ROOT.rglob("*")):
         parts = path.relative_to(ROOT).parts
-        hidden = any(p.startswith(".") and p != ".ci" or p.endswith("_cache") for p in parts[:-1])
+        hidden = any((p.startswith(".") and p != ".ci") or p.endswith("_cache") for p in parts[:-1])
         if hidden or SKIPPED_FOLDERS & set(parts):
             continue
         if path.is_file() and path.suffix in TEXT and path.stat().st_size < 1e6:
