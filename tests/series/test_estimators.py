@@ -158,6 +158,11 @@ def test_stationarity_tells_walk_drift_and_variance_apart() -> None:
     assert stationarity(np.cumsum(rng.normal(size=2000))).wanders
     assert stationarity(rng.normal(size=2000) + np.linspace(0, 4, 2000)).drifts
     assert stationarity(rng.normal(size=2000) * np.linspace(0.3, 3, 2000)).changes_variance
+    bursts = rng.normal(size=2000) * np.where(np.arange(2000) // 200 % 2, 3.0, 0.5)
+    waxing = stationarity(bursts)
+    assert waxing.uneven
+    assert not waxing.changes_variance
+    assert any(f.code == "uneven-variance" for f in waxing.cautions)
     quiet = stationarity(ar1(2000, 0.7, 4))
     assert not (quiet.wanders)
     assert not (quiet.drifts)

@@ -320,7 +320,7 @@ def kind_of_motion(
     )
     tell(1.0, "verdict")
     found: list[Finding] = []
-    for result in (enough, chosen, exponent, *tests):
+    for result in (enough, chosen, steady, exponent, *tests):
         found.extend(f for f in result.cautions if f not in found)
     return Motion(
         kind=decision.kind,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from takens.core import AbstractResult, Status, require
+from takens.core import AbstractResult, Finding, Status, require
 from takens.series.embedding import autocorrelation
 from takens.series.observable import observable
 
@@ -71,6 +71,17 @@ class Stationarity(AbstractResult):
 
     @property
     def changes_variance(self) -> bool:
+        """Block variances grow or shrink along the record, as well as differ (`uneven`).
+
+        A variance that waxes and wanes, as of bursts or volatility, is a stationary possibility.
+        """
+        order = np.arange(len(self.block_deviations)) - (len(self.block_deviations) - 1) / 2
+        size = np.log(np.maximum(self.block_deviations, 1e-9))
+        trend = np.corrcoef(order, size)[0, 1] if size.std() > 0 else 0.0
+        return bool(self.uneven and abs(trend) > 0.8)
+
+    @property
+    def uneven(self) -> bool:
         """Block variances differ by more than a factor of 4, significantly at 0.1 %."""
         return bool(self.variance_p < 0.001 and self.variance_ratio > 4)
 
@@ -83,10 +94,7 @@ class Stationarity(AbstractResult):
             for word, true in (
                 ("a random walk is not ruled out", self.wanders),
                 (f"a drift of {self.drift:.2g} standard deviations", self.drifts),
-                (
-                    f"a change of variance by a factor {self.variance_ratio:.2g}",
-                    self.changes_variance,
-                ),
+                (f"a variance that changes by a factor {self.variance_ratio:.2g}", self.uneven),
             )
             if true
         ]
@@ -247,7 +255,7 @@ def stationarity(data: Any, *, throw: bool = True) -> Stationarity:
     freedom = max(_N_BLOCKS * (per_block - 1), 1.0)
     variance_p = float(fdtrc(_N_BLOCKS - 1, freedom, between / max(within, 1e-300)))
     total = max(float(x.std()), 1e-300)
-    return Stationarity(
+    found = Stationarity(
         unit_root_statistic=statistic,
         unit_root_p=p_root,
         kpss_statistic=kpss(x, n_lags),
@@ -262,3 +270,11 @@ def stationarity(data: Any, *, throw: bool = True) -> Stationarity:
         cautions=view.findings,
         provenance={"n_samples": len(x), "n_lags": n_lags},
     )
+    if not found.uneven:
+        return found
+    caution = Finding(
+        "uneven-variance",
+        f"The variance of ten blocks of the record differs by a factor {found.variance_ratio:.2g}.",
+        "Averages over the whole record mix calm and stormy stretches.",
+    )
+    return dataclasses.replace(found, cautions=(*found.cautions, caution))
