@@ -263,7 +263,7 @@ def open_any(name_or_path: str | Path, **options: Any) -> Recording:
     Parameters
     ----------
     name_or_path : str or Path
-        A path that exists wins over a data set's name.
+        A file that exists wins over a data set's name; a folder, such as a report, does not.
     **options
         As for `takens.read`.
 
@@ -283,7 +283,7 @@ def open_any(name_or_path: str | Path, **options: Any) -> Recording:
     10093
     """
     names = {e.name for e in _CATALOGUE}
-    if str(name_or_path) in names and not Path(name_or_path).exists():
+    if str(name_or_path) in names and not Path(name_or_path).is_file():
         return load(str(name_or_path), **options)
     try:
         existing(name_or_path)
