@@ -398,6 +398,9 @@ def _example(
     fit = fits[best]
     paths = HostFrame(fit.model.frame).decode(forecast(fit, segments, one, n_members, rng, n_rows))
     members = _dressed(fit, paths[1:, 0], rng)
+    bounded = np.isfinite(members).all(axis=0)  # where a member has escaped there is no mean
+    mean = np.where(bounded, members, 0.0).mean(axis=0)
+    band = np.quantile(members, QUANTILES, axis=0, method="inverted_cdf")
     index, at = one.places[0]
     steps = begin.truth.shape[1]
     first = max(0, int(at) - 2 * steps)
@@ -408,7 +411,7 @@ def _example(
         history=segments.values[index][first : at + 1],
         times=clock[past:],
         truth=one.truth[0],
-        mean=members.mean(axis=0),
-        quantiles=np.quantile(members, QUANTILES, axis=0),
+        mean=np.where(bounded, mean, np.nan),
+        quantiles=np.where(np.isfinite(band), band, np.nan),
         model=best,
     )
