@@ -209,7 +209,8 @@ def discovered(base: type) -> list[type]:
     found: set[type] = set()
     queue: list[type] = [base]
     while queue:
-        for child in type.__subclasses__(queue.pop()):
+        children: list[type] = type.__subclasses__(queue.pop())
+        for child in children:
             queue.append(child)
             if child.__module__.startswith("takens.") and not child.__name__.startswith("Abstract"):
                 found.add(child)

@@ -24,7 +24,13 @@ from takens.learn.delay import (
     residual_sample,
 )
 from takens.learn.frame import Frame, HostFrame
-from takens.learn.holdout import correlation_length, holdout, multistep_score, simplest_first
+from takens.learn.holdout import (
+    correlation_length,
+    holdout,
+    judged_steps,
+    multistep_score,
+    simplest_first,
+)
 from takens.learn.simulate import march, simulate
 
 MAX_COORDINATES = 8
@@ -225,7 +231,11 @@ class Analog(AbstractDelayEstimator[LocalLinearMap]):
                 maps = local_maps(points, found.future, counts)
                 for n, (values, slopes, _) in zip(counts, maps, strict=True):
                     advance = _host_advance(points, values, slopes, *ends)
-                    scores.append(multistep_score(advance, split.late, host, chosen, 1)[0])
+                    scores.append(
+                        multistep_score(
+                            advance, split.late, host, chosen, 1, n_steps=judged_steps(tau)
+                        )[0]
+                    )
                     ranked.append({"n_lags": k, "spacing": spacing, "n_neighbours": n})
         # fewer lags are simpler, and among those a smoother map is
         sizes = [10_000 * trial["n_lags"] - trial["n_neighbours"] for trial in ranked]

@@ -93,6 +93,17 @@ def correlation_length(segments: Segments, frame: Any) -> int:
     return int(max(1, low[0])) if low.size else max(1, n // 16)
 
 
+def judged_steps(correlation: int) -> int:
+    """How many steps a candidate is judged on: three correlation lengths, within 24 to 60.
+
+    Examples
+    --------
+    >>> judged_steps(1), judged_steps(15), judged_steps(500)
+    (24, 45, 60)
+    """
+    return min(60, max(24, 3 * correlation))
+
+
 def multistep_score(
     advance: Callable[[np.ndarray, np.ndarray], np.ndarray],
     late: Segments,
@@ -170,7 +181,8 @@ def simplest_first(scores: list[np.ndarray], complexity: list[int]) -> list[int]
     means = np.array([s.mean() for s in scores])
     best = int(np.argmin(means))
     error = float(scores[best].std() / max(len(scores[best]) - 1, 1) ** 0.5)
-    close = means <= means[best] + error
+    # of errors too small to matter for noise, a factor two is not worth a richer model
+    close = means <= means[best] + max(error, min(3 * means[best], 1e-4))
     return sorted(
         range(len(scores)), key=lambda i: (not close[i], complexity[i] if close[i] else 0, means[i])
     )

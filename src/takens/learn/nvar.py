@@ -27,6 +27,7 @@ from takens.learn.holdout import (
     Split,
     correlation_length,
     holdout,
+    judged_steps,
     multistep_score,
     simplest_first,
 )
@@ -143,8 +144,11 @@ class NVAR(AbstractDelayEstimator[PolynomialDelayMap]):
         scores: list[np.ndarray] = []
         sizes: list[int] = []
         n_inputs = input_count(segments)
-        for n_lags, spacing, degree in self._grid(split, frame, n_inputs):
-            found = _scores(split, frame, n_lags, spacing, degree, self._noises())
+        tau = correlation_length(split.early, HostFrame(frame))
+        for n_lags, spacing, degree in self._grid(split, frame, n_inputs, tau):
+            found = _scores(
+                split, frame, n_lags, spacing, degree, self._noises(), judged_steps(tau)
+            )
             size = monomial_count(n_lags * frame.n_coordinates + n_inputs, degree)
             for noise, score in zip(self._noises(), found, strict=True):
                 settings = {"n_lags": n_lags, "spacing": spacing, "degree": degree, "noise": noise}
@@ -166,9 +170,10 @@ class NVAR(AbstractDelayEstimator[PolynomialDelayMap]):
     def _noises(self) -> tuple[float, ...]:
         return NOISE_LEVELS if self.noise is None else (self.noise,)
 
-    def _grid(self, split: Split, frame: Frame, n_inputs: int) -> list[tuple[int, int, int]]:
+    def _grid(
+        self, split: Split, frame: Frame, n_inputs: int, tau: int
+    ) -> list[tuple[int, int, int]]:
         """Candidates with few enough monomials for the data, simplest first."""
-        tau = correlation_length(split.early, HostFrame(frame))
         spacings = sorted({1, max(1, tau // 3), tau}) if self.spacing is None else [self.spacing]
         lags = (1, 2, 3, 4, 6) if self.n_lags is None else (self.n_lags,)
         degrees = (1, 2, 3, 4) if self.degree is None else (self.degree,)
@@ -247,7 +252,13 @@ def _solve(sums: Moments, slopes: np.ndarray, noise: float) -> np.ndarray:
 
 
 def _scores(
-    split: Split, frame: Frame, n_lags: int, spacing: int, degree: int, noises: tuple[float, ...]
+    split: Split,
+    frame: Frame,
+    n_lags: int,
+    spacing: int,
+    degree: int,
+    noises: tuple[float, ...],
+    n_steps: int,
 ) -> np.ndarray:
     """Multi-step error on the late part for each noise level, one pass for all."""
     lags = tuple(spacing * i for i in range(n_lags))
@@ -264,7 +275,9 @@ def _scores(
         wide = np.broadcast_to(drivers, (*delayed.shape[:2], drivers.shape[1]))
         return np.asarray(monomials(np.concatenate([delayed, wide], axis=2), table, np) @ maps)
 
-    return multistep_score(advance, split.late, HostFrame(frame), lags, len(noises))
+    return multistep_score(
+        advance, split.late, HostFrame(frame), lags, len(noises), n_steps=n_steps
+    )
 
 
 def _escape_share(

@@ -37,7 +37,8 @@ def judge(
     """The fields of a `Backtest` that follow from the scores."""
     squared, score = scores["squared"], scores["score"]
     count = squared.shape[1]
-    weights = block_weights(count, max(1, round(count**0.5 / 2)), N_BOOT, rng)
+    block = max(1, round(count**0.5 / 2))
+    weights = block_weights(count, block, N_BOOT, rng)
     few = block_weights(score.shape[1], max(1, round(score.shape[1] ** 0.5 / 2)), N_BOOT, rng)
     ends = (0.5 - level / 2, 0.5 + level / 2)
     base, clim = labels.index("persistence"), labels.index("climatology")
@@ -76,7 +77,7 @@ def judge(
         )
         for hits, total in rates
     )
-    out.update(_usefulness(labels, squared, mse, weights, leads, dt, unit, horizon))
+    out.update(_usefulness(labels, squared, mse, weights, block, leads, dt, unit, horizon))
     return out
 
 
@@ -140,6 +141,7 @@ def _usefulness(
     squared: np.ndarray,
     mse: np.ndarray,
     weights: np.ndarray,
+    block: int,
     leads: np.ndarray,
     dt: float,
     unit: str,
@@ -153,8 +155,8 @@ def _usefulness(
     picks = np.unique(np.linspace(0, len(leads) - 1, TEST_LEADS).astype(int))
     if rivals:
         gains = squared[references][None] - squared[rivals][:, None]
-        tested, critical = max_statistic_test(gains[..., picks], weights, ALPHA)
-        statistic[rivals] = max_statistic_test(gains, weights, ALPHA)[0]
+        tested, critical = max_statistic_test(gains[..., picks], weights, ALPHA, block)
+        statistic[rivals] = max_statistic_test(gains, weights, ALPHA, block)[0]
         beaten = (tested > critical).any(axis=1) & (count >= MIN_ORIGINS)
     else:
         beaten = np.zeros(0, dtype=bool)

@@ -67,7 +67,7 @@ def weighted_means(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
 
 
 def max_statistic_test(
-    gains: np.ndarray, weights: np.ndarray, alpha: float
+    gains: np.ndarray, weights: np.ndarray, alpha: float, block: int
 ) -> tuple[np.ndarray, float]:
     """Studentised mean gains and the critical value that holds over all of them at once.
 
@@ -79,6 +79,9 @@ def max_statistic_test(
         Block bootstrap weights, the same for every model: the comparison is paired.
     alpha : float
         Chance that any true null hypothesis is rejected.
+    block : int
+        Origins in a block. With few blocks the spread itself is uncertain: the critical value is
+        carried over from the normal to Student's t distribution with blocks - 1 degrees of freedom.
 
     Returns
     -------
@@ -101,7 +104,16 @@ def max_statistic_test(
         statistic = np.where(np.abs(mean) > 1e-12, statistic, 0.0)
         centred = np.where(usable, (draws - mean) / spread, 0.0)
     largest = np.nan_to_num(centred).reshape(len(draws), -1).max(axis=1)
-    return np.nan_to_num(statistic, nan=0.0).min(axis=1), float(np.quantile(largest, 1 - alpha))
+    from statistics import NormalDist
+
+    from scipy.special import stdtrit
+
+    count = gains.shape[-2]
+    tail = 1 - NormalDist().cdf(float(np.quantile(largest, 1 - alpha)))
+    student = float(stdtrit(max(count / block - 1, 1), 1 - max(tail, 1e-12)))
+    # circular blocks of b out of n understate the variance by 1 - b / n
+    critical = student / np.sqrt(1 - min(block / count, 0.5))
+    return np.nan_to_num(statistic, nan=0.0).min(axis=1), float(critical)
 
 
 def proportion_interval(hits: int, count: int, level: float) -> tuple[float, float]:
