@@ -247,9 +247,8 @@ def _deterministic(
             f"The largest Lyapunov exponent is positive with its whole interval: {estimate}."
         )
         if enough.enough_for_chaos:
-            reasons.append(
-                f"The record is long enough: {enough.length_in_periods:.3g} characteristic periods."
-            )
+            turns = "iterates" if enough.samples_per_period == 1 else "characteristic periods"
+            reasons.append(f"The record is long enough: {enough.length_in_periods:.4g} {turns}.")
             return done("chaotic", "More noise than estimated would weaken the exponent.")
         reasons.append("The record does not suffice for a claim of chaos: " + enough.needs[0] + ".")
         return done("undetermined")

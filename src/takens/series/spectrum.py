@@ -136,6 +136,12 @@ def _refined_frequency(x: np.ndarray, start: float, width: float) -> float:
     return float(grid[len(grid) // 2])
 
 
+def _one_peak(power: np.ndarray, lower: int, higher: int, reach: int) -> bool:
+    """Whether no valley below a fifth of the lower peak lies between two peaks."""
+    between = power[min(lower, higher) : max(lower, higher) + 1]
+    return len(between) <= 3 * reach or bool(between.min() > 0.2 * power[lower])
+
+
 def _period_interval(
     x: np.ndarray, frequency: float, width: float, level: float
 ) -> tuple[float, float, float]:
@@ -217,13 +223,13 @@ def spectrum(data: Any, *, level: float = 0.9, max_periods: int = 5) -> Spectrum
     peak = (power == highest) & (frequency > 2 / len(x))
     candidates = np.flatnonzero((p_all < 0.01) & peak)
     periods: list[Estimate] = []
-    shares, p_values, taken = [], [], np.zeros(0)
+    shares, p_values, taken = [], [], []
     for index in candidates[np.argsort(-power[candidates])]:
         if len(periods) == max_periods:
             break
-        if taken.size and np.min(np.abs(taken - frequency[index])) < 3 * width:
+        if any(_one_peak(power, index, other, reach) for other in taken):
             continue
-        taken = np.append(taken, frequency[index])
+        taken.append(int(index))
         value, low, high = _period_interval(x, float(frequency[index]), width, level)
         periods.append(
             Estimate(
