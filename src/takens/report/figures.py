@@ -61,7 +61,7 @@ def data_figure(recording: Recording) -> Figure:
     shapes: list[dict[str, Any]] = []
     settings: dict[str, Any] = {}
     height = 1 / n_panels
-    was_thinned, n_gaps = False, 0
+    was_thinned, n_gaps, n_missing = False, 0, 0
     per_line = max(300, 4000 // (n_panels * min(len(recording), _MAX_RECORDS)))
     for number, record in enumerate(recording.records[:_MAX_RECORDS]):
         steps = np.diff(record.times)
@@ -70,6 +70,12 @@ def data_figure(recording: Recording) -> Figure:
         n_gaps += len(breaks)
         if len(recording) == 1:
             shapes += [_shade(record.times[i], record.times[i + 1]) for i in breaks[:_MAX_GAPS]]
+            begun, ended = _missing_runs(record.states)
+            n_missing = len(begun)
+            shapes += [
+                _shade(record.times[i] - step / 2, record.times[j] + step / 2)
+                for i, j in zip(begun[:_MAX_GAPS], ended[:_MAX_GAPS], strict=True)
+            ]
         times = np.insert(record.times, breaks + 1, record.times[breaks] + step)
         for panel in range(n_panels):
             values = np.insert(record.states[:, panel], breaks + 1, np.nan)
@@ -95,6 +101,10 @@ def data_figure(recording: Recording) -> Figure:
     notes = [f"{recording.n_samples} rows in {len(recording)} record(s)."]
     if n_gaps:
         notes.append(f"{n_gaps} gap(s) in time are shaded and not bridged.")
+    if n_missing:
+        notes.append(f"{n_missing} stretch(es) with missing values are shaded and not filled.")
+    if max(n_gaps, n_missing) > _MAX_GAPS and len(recording) == 1:
+        notes.append(f"Only the first {_MAX_GAPS} of each are marked.")
     if was_thinned:
         notes.append("Thinned for the page: the lowest and highest value of each short stretch "
                      "are drawn; results.nc holds every row.")  # fmt: skip
@@ -107,6 +117,12 @@ def data_figure(recording: Recording) -> Figure:
         description="Line chart of " + ", ".join(recording.names[:n_panels]) + " over time. "
         + " ".join(notes), size="tall" if n_panels > 2 else "",
     )  # fmt: skip
+
+
+def _missing_runs(states: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """First and last row of each run of rows with a missing value."""
+    edges = np.diff(np.r_[0, np.isnan(states).any(axis=1).astype(int), 0])
+    return np.flatnonzero(edges == 1), np.flatnonzero(edges == -1) - 1
 
 
 def _shade(start: float, end: float) -> dict[str, Any]:
@@ -249,7 +265,9 @@ def divergence_figure(found: LargestLyapunov) -> Figure:
         layout=layout(axis(time_label(found.time_unit, "time since the neighbours were found")),
                       axis("mean log distance (SD)")),
         caption="A straight rise is exponential growth. The exponent is estimated from local "
-        "tangent maps; its slope is laid over the rise as a check.",
+        "tangent maps"
+        + ("; its slope is laid over the rise as a check." if found.exponent.is_finite
+           else "; none is stated for these data."),
         description="Mean logarithmic distance of neighbours against time; the estimated largest "
         f"Lyapunov exponent is {found.exponent}.",
     )  # fmt: skip
@@ -281,17 +299,18 @@ def correlation_figures(found: CorrelationDimension) -> list[Figure]:
         "No plateau common to the embedding dimensions was found, so no dimension is stated."
     )  # fmt: skip
     radius = "radius (standard deviations)"
+    wide: dict[str, Any] = {"dtick": 1} if found.radii[-1] > 50 * found.radii[0] else {}
     top = float(np.nanmax(np.where(np.isfinite(found.local_slopes), found.local_slopes, 0)))
     figures = [
         Figure(
             name="correlation-sum", title="Correlation integral", data=sums, size="small",
-            layout=layout(axis(radius, log=True), axis("share of pairs", log=True, dtick=1), shapes=region),
+            layout=layout(axis(radius, log=True, **wide), axis("share of pairs", log=True, dtick=1), shapes=region),
             caption="Share of pairs of states closer than the radius. The scaling region is shaded.",
             description="Correlation sums against radius on logarithmic axes. " + said,
         ),
         Figure(
             name="local-slopes", title="Local slopes", data=slopes, size="small",
-            layout=layout(axis(radius, log=True),
+            layout=layout(axis(radius, log=True, **wide),
                           axis("slope", range=[0, min(max(top, 1.0), 12.0) * 1.05]),
                           shapes=region + level),
             caption="A plateau shared by several embedding dimensions is a dimension. " + said,

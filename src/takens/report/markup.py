@@ -100,7 +100,10 @@ def interval(low: Any, high: Any, *, unit: str = "") -> Markup:
     """``low to high`` with its unit, or a dash."""
     if low is None or high is None:
         return tag("span", "–", class_="none", title="no interval")
-    return escaped([number(low), " to ", number(high, unit=unit)])
+    digits = next(
+        (d for d in range(4, 9) if low == high or number_text(low, d) != number_text(high, d)), 4
+    )  # an interval shorter than the rounding must still show its two ends
+    return escaped([number(low, digits=digits), " to ", number(high, digits=digits, unit=unit)])
 
 
 def table(
