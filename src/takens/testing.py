@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-import takens
 from takens.core import AbstractEstimator, AbstractResult, Estimate, Fit, Status
 
 
@@ -203,7 +202,8 @@ def discovered(base: type) -> list[type]:
     >>> "DMD" in [cls.__name__ for cls in discovered(AbstractEstimator)]
     True
     """
-    for module in pkgutil.walk_packages(takens.__path__, "takens."):
+    package = importlib.import_module("takens")  # by name: this room imports only rooms above it
+    for module in pkgutil.walk_packages(package.__path__, "takens."):
         if not module.name.endswith("__main__"):
             importlib.import_module(module.name)
     found: set[type] = set()
