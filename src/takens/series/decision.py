@@ -79,6 +79,11 @@ def harmonic(lines: Lines, n_samples: int) -> bool:
     return False
 
 
+def _sinusoids(lines: Lines) -> str:
+    count = len(lines.frequencies)
+    return "One sinusoid" if count == 1 else f"{count} sinusoids"
+
+
 def _lines_hold(lines: Lines, error: float) -> bool:
     """Coherent lines explain held-out data, and no local predictor does much better."""
     outside, inside = lines.unexplained_outside, lines.unexplained_inside
@@ -103,7 +108,7 @@ def _collect(
             lines.unexplained_outside,
             LINES_UNEXPLAINED,
             "periodic or quasiperiodic when below",
-            f"{len(lines.frequencies)} sinusoids fitted to two thirds leave this share of the rest",
+            f"{_sinusoids(lines)} fitted to two thirds leave this share of the rest",
         ),
         (
             "prediction error: p-value",
@@ -203,7 +208,7 @@ def decide(
     if len(lines.frequencies) and _lines_hold(lines, prediction.observed):
         share = 1 - lines.unexplained_outside
         reasons.append(
-            f"{len(lines.frequencies)} sinusoid(s) fitted to the first two thirds foretell "
+            f"{_sinusoids(lines)} fitted to the first two thirds foretell "
             f"{share:.1%} of the variance of the last third without losing phase."
         )
         return _regular(lines, n_samples, reasons, done)

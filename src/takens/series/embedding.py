@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from takens.core import AbstractResult, Finding
-from takens.series.observable import DelayVectors, Observable, delay_vectors, neighbours, observable
+from takens.series.observable import (
+    DelayVectors,
+    Observable,
+    delay_vectors,
+    neighbours,
+    observable,
+    time_name,
+)
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -63,7 +70,8 @@ class Embedding(AbstractResult):
         """Delay, dimension and the ensemble."""
         span = sorted({int(m) for m in self.settings[:, 0]})
         return (
-            f"delay {self.delay} samples ({self.delay * self.dt:.4g} {self.time_unit}), "
+            f"delay {self.delay * self.dt:.4g} {time_name(self.time_unit)} "
+            f"(in samples: {self.delay}), "
             f"dimension {self.dimension}; ensemble of {len(self.settings)} settings, "
             f"dimensions {span[0]} to {span[-1]}"
         )
@@ -169,7 +177,11 @@ def _cao_and_false(
 ) -> tuple[np.ndarray, ...]:
     """Cao's E1, E2 (Cao 1997, eqs. 2 to 5) and the share of false neighbours (Kennel 1992)."""
     growth, successor, false = [], [], []
-    spread = float(np.concatenate(series)[:, 0].std())
+    first = np.concatenate(series)[:, 0]
+    spread = float(first.std())
+    levels = np.unique(first)
+    # Exact repetitions, of a sine or of rounded data, are as near as the rounding can tell.
+    floor = float(np.median(np.diff(levels))) if len(levels) < len(first) / 4 else 1e-8
     for m in range(1, max_dimension + 2):
         try:
             here = delay_vectors(series, m, delay)
@@ -195,7 +207,7 @@ def _cao_and_false(
         partner = usable[which[seen, 0]]
         p = here.n_components
         near = np.max(np.abs(here.points[asked[seen]] - here.points[partner]), axis=1)
-        near = np.maximum(near, 1e-8)  # exact repetitions, of a sine or of rounded data
+        near = np.maximum(near, floor)
         extra = np.max(
             np.abs(here.points[ahead[asked[seen]], :p] - here.points[ahead[partner], :p]), axis=1
         )
@@ -203,7 +215,7 @@ def _cao_and_false(
         successor.append(float(np.mean(extra)))
         false.append(
             float(
-                np.mean((extra / np.maximum(distance[seen, 0], 1e-8) > 10) | (extra > 2 * spread))
+                np.mean((extra / np.maximum(distance[seen, 0], floor) > 10) | (extra > 2 * spread))
             )
         )
     if len(growth) < 2:

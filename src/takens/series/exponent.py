@@ -9,7 +9,7 @@ import numpy as np
 
 from takens.core import AbstractResult, Estimate, Finding, Status, require
 from takens.series.embedding import Embedding, embedding, vectors_of
-from takens.series.observable import Observable, neighbours, observable
+from takens.series.observable import Observable, neighbours, observable, time_name
 from takens.series.tangent import LocalModel, tangent_growth, tangent_maps
 
 if TYPE_CHECKING:
@@ -335,7 +335,7 @@ def largest_lyapunov(
                 "Read it as an order of magnitude, or measure with less noise.",
             )
         )
-    doubling, horizon = _derived(exponent, noise, view.time_unit)
+    doubling, horizon = _derived(exponent, noise, time_name(view.time_unit))
     n_lags, curves = _follow(view, chosen, exponent)
     lags = np.arange(n_lags + 1) * view.dt
     return LargestLyapunov(

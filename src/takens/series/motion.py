@@ -15,7 +15,7 @@ from takens.series.embedding import Embedding, embedding
 from takens.series.entropy import PermutationEntropy, permutation_entropy
 from takens.series.exponent import LargestLyapunov, largest_lyapunov
 from takens.series.lines import Lines, fit_lines
-from takens.series.observable import Observable, delay_vectors, observable
+from takens.series.observable import Observable, delay_vectors, observable, time_name
 from takens.series.prediction import local_prediction_error, time_asymmetry
 from takens.series.spectrum import Spectrum, spectrum
 from takens.series.stationarity import Stationarity, stationarity
@@ -200,7 +200,7 @@ def _line_periods(lines: Lines, view: Observable) -> tuple[Estimate, ...]:
             value=view.dt / f,
             interval=(view.dt / (f + 1.645 * e), view.dt / max(f - 1.645 * e, 1e-12)),
             level=0.9,
-            unit=view.time_unit,
+            unit=time_name(view.time_unit),
             method="least squares on two thirds of the record",
         )
         for f, e in zip(lines.frequencies, lines.frequency_errors, strict=True)

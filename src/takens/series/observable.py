@@ -56,6 +56,11 @@ class Observable:
         return max(self.series, key=len)[:, 0]
 
 
+def time_name(time_unit: str) -> str:
+    """The time unit for people: an unknown one counts steps."""
+    return "steps" if time_unit == "1" else time_unit
+
+
 def observable(data: Any) -> Observable:
     """Standardise one column, or reduce several to their leading principal components.
 

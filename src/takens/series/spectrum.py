@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from takens.core import AbstractResult, Estimate
-from takens.series.observable import observable
+from takens.series.observable import observable, time_name
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -236,7 +236,7 @@ def spectrum(data: Any, *, level: float = 0.9, max_periods: int = 5) -> Spectrum
                 value=value * view.dt,
                 interval=(low * view.dt, high * view.dt),
                 level=level,
-                unit=view.time_unit,
+                unit=time_name(view.time_unit),
                 method="overlapping halves",
             )
         )
@@ -253,7 +253,7 @@ def spectrum(data: Any, *, level: float = 0.9, max_periods: int = 5) -> Spectrum
         characteristic_period=float(view.dt / middle) if middle > 0 else float("inf"),
         fast_period=float(view.dt / fast) if fast > 0 else float("inf"),
         dt=view.dt,
-        time_unit=view.time_unit,
+        time_unit=time_name(view.time_unit),
         cautions=view.findings,
         provenance={"level": level},
     )
