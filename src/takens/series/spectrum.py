@@ -223,7 +223,8 @@ def spectrum(data: Any, *, level: float = 0.9, max_periods: int = 5) -> Spectrum
     peak = (power == highest) & (frequency > 2 / len(x))
     candidates = np.flatnonzero((p_all < 0.01) & peak)
     periods: list[Estimate] = []
-    shares, p_values, taken = [], [], []
+    shares, p_values = [], []
+    taken: list[int] = []
     for index in candidates[np.argsort(-power[candidates])]:
         if len(periods) == max_periods:
             break
