@@ -43,6 +43,9 @@ class Task:
     seed: int
 
 
+_TASK = tuple(field.name for field in dataclasses.fields(Task))
+
+
 def core_cells() -> Iterator[tuple[str, int, float, float, int]]:
     """(signal, length, step, noise, number of seeds) of the set with a pass mark."""
     for signal in signals.SIGNALS.values():
@@ -166,25 +169,30 @@ def run(task: Task) -> dict[str, Any]:
     return content
 
 
-def load(path: Path, key: str | None = None) -> list[dict[str, Any]]:
-    """Lines of the results file, of one code key when given."""
-    if not path.exists():
-        return []
-    lines = (json.loads(text) for text in path.read_text().splitlines() if text.strip())
-    return [line for line in lines if key is None or line["key"] == key]
+def load(paths: list[Path], key: str | None = None) -> list[dict[str, Any]]:
+    """Lines of the results files, of one code key when given; a task counts once."""
+    runs: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for path in paths:
+        if not path.exists():
+            continue
+        for text in path.read_text().splitlines():
+            line = json.loads(text)
+            if key is None or line["key"] == key:
+                runs[(line["key"], *(line[name] for name in _TASK))] = line
+    return list(runs.values())
 
 
 def calibrate(args: argparse.Namespace) -> None:
     key = code_key()
-    names = [field.name for field in dataclasses.fields(Task)]
-    done = {Task(**{k: line[k] for k in names}) for line in load(args.results, key)}
+    done = {Task(**{k: line[k] for k in _TASK}) for line in load(args.results, key)}
+    results: Path = args.results[0]
     todo = [task for task in tasks(args.set, args) if task not in done]
-    print(f"{key}: {len(done)} runs on file, {len(todo)} to do, into {args.results}", flush=True)
-    args.results.parent.mkdir(parents=True, exist_ok=True)
+    print(f"{key}: {len(done)} runs on file, {len(todo)} to do, into {results}", flush=True)
+    results.parent.mkdir(parents=True, exist_ok=True)
     start, finished = time.monotonic(), 0
     context = multiprocessing.get_context("spawn")
     with (
-        args.results.open("a") as file,
+        results.open("a") as file,
         ProcessPoolExecutor(args.workers, mp_context=context) as pool,
     ):
         # Handed out in small batches: an interruption loses little, and the order by seed holds.
@@ -222,7 +230,13 @@ def main() -> None:
     parser.add_argument("--seeds", type=_range, default=(FINAL_SEED, None), help="first[:stop]")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--minutes", type=float, help="stop after about this long")
-    parser.add_argument("--results", type=Path, default=signals.cache_folder() / "verdict.jsonl")
+    parser.add_argument(
+        "--results",
+        type=Path,
+        nargs="+",
+        default=[signals.cache_folder() / "verdict.jsonl"],
+        help="files of runs: all are read, the first is added to",
+    )
     parser.add_argument("--summarise", action="store_true", help="print tables; write docs/")
     parser.add_argument("--misses", action="store_true", help="print each wrong verdict")
     parser.add_argument("--key", help="code key to summarise (default: the code as it is)")
