@@ -327,14 +327,9 @@ def _simulate_analog(
     draws: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
     advance = _host_advance(*(np.asarray(a) for a in _arrays(model)))
-    same = slice(None)
-    if not draws.any():  # rows that only pad a block are the same run
-        _, rows, same = np.unique(x0, axis=0, return_index=True, return_inverse=True)  # type: ignore[assignment]
-        x0, n0, inputs, draws = x0[rows], n0[rows], inputs[:, rows], draws[:, rows]
     lags = list(model.lags)
 
     def forward(n: np.ndarray, window: np.ndarray, u: np.ndarray) -> np.ndarray:
         return np.asarray(advance(window[:, lags].reshape(len(window), -1), u))
 
-    last, path = march(forward, x0, n0, inputs, residuals, draws)
-    return last[same], path[:, same]
+    return march(forward, x0, n0, inputs, residuals, draws)

@@ -85,7 +85,7 @@ def backtest(
     horizon: float | None = None,
     n_folds: int = 4,
     n_origins: int = 40,
-    n_ensembles: int = 8,
+    n_ensembles: int = 6,
     n_members: int = 32,
     level: float = 0.9,
     lyapunov: Estimate | None = None,

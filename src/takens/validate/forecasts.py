@@ -67,6 +67,11 @@ def clocks(segments: Segments, places: np.ndarray) -> np.ndarray:
     return np.asarray(first[places[:, 0]] + places[:, 1], dtype=float)
 
 
+def compiled(model: AbstractDelayMap) -> bool:
+    """Whether orbits of this model are made by a compiled program, whose shapes must not vary."""
+    return simulate.dispatch(type(model)) is simulate.dispatch(object)
+
+
 def block_rows(wanted: int, horizon: int, width: int) -> int:
     """Number of orbits in one block, so that a block stays within `MAX_CELLS` numbers."""
     return max(1, min(wanted, MAX_CELLS // (horizon * width)))
@@ -97,7 +102,9 @@ def forecast(
     width, parts = table.shape[1], []
     n_rows = block_rows(n_rows, horizon, width)
     for low in range(0, len(rows), n_rows):
-        part = np.resize(np.arange(low, min(low + n_rows, len(rows))), n_rows)  # one shape, padded
+        part = np.arange(low, min(low + n_rows, len(rows)))
+        if compiled(model):
+            part = np.resize(part, n_rows)  # one shape, so one program
         orbit = rows[part]
         drive = np.swapaxes(begin.inputs[orbit], 0, 1)
         _, path = simulate(model, x0[orbit], n0[orbit], drive, table, draws[:, part])
@@ -120,7 +127,7 @@ def blow_ups(
         begin, places=begin.places[:size], truth=begin.truth[:size], inputs=begin.inputs[:size]
     )
     count = len(begin.places)
-    part = np.resize(np.arange(count), size)
+    part = np.resize(np.arange(count), size) if compiled(model) else np.arange(count)
     x, n = states(model, segments, begin.places)[part], clocks(segments, begin.places)[part]
     table = np.zeros_like(residual_table(np.asarray(fit.diagnostics["residuals"])))
     draws = np.zeros((horizon, len(part)), dtype=int)
