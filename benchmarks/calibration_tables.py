@@ -257,6 +257,9 @@ def _draw_share(ax: Any, lines: list[Line], axis: str, xlabel: str) -> None:
     ax.set(xlabel=xlabel, ylabel="called chaotic (%)", ylim=(-4, 104))
     if axis == "n":
         ax.set_xscale("log")
+        lengths = sorted({r["n"] for r in chaotic})
+        ax.set_xticks(lengths, [f"{n:,}" for n in lengths], minor=False)
+        ax.minorticks_off()
     else:
         ax.legend(fontsize=6)
 
