@@ -303,8 +303,10 @@ def _host_advance(
     tree = cKDTree(points)
 
     def advance(delayed: np.ndarray, drivers: np.ndarray) -> np.ndarray:
-        wide = np.broadcast_to(drivers, (*delayed.shape[:-1], drivers.shape[-1]))
-        w = np.concatenate([delayed, wide], axis=-1)
+        w = delayed
+        if drivers.shape[-1]:
+            wide = np.broadcast_to(drivers, (*delayed.shape[:-1], drivers.shape[-1]))
+            w = np.concatenate([delayed, wide], axis=-1)
         good = np.isfinite(w).all(axis=-1)
         nearest = tree.query(np.where(good[..., None], w, 0.0))[1]
         gap = (w - points[nearest])[..., None]

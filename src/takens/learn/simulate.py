@@ -105,10 +105,14 @@ def march(
         As in `simulate`.
     """
     width = residuals.shape[1]
-    state = x0.reshape(len(x0), -1, width)
-    path = np.empty((len(draws), len(x0), width))
+    first = x0.reshape(len(x0), -1, width)
+    n_steps, window = len(draws), first.shape[1]
+    orbit = np.empty((len(x0), n_steps + window, width))  # newest first, filled from the right
+    orbit[:, n_steps:] = first
     with np.errstate(all="ignore"):  # an orbit that escapes becomes infinite, and is counted
         for step, draw in enumerate(draws):
-            path[step] = advance(n0 + step, state, inputs[step]) + residuals[draw]
-            state = np.concatenate([path[step][:, None], state[:, :-1]], axis=1)
-    return state.reshape(len(state), -1), path
+            at = n_steps - step
+            new = advance(n0 + step, orbit[:, at : at + window], inputs[step])
+            orbit[:, at - 1] = new + residuals[draw]
+    path = np.ascontiguousarray(np.swapaxes(orbit[:, :n_steps][:, ::-1], 0, 1))
+    return orbit[:, :window].reshape(len(x0), -1), path

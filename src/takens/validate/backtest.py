@@ -27,10 +27,10 @@ from takens.validate.judge import judge
 from takens.validate.result import QUANTILES, Backtest, Example
 from takens.validate.scores import crps, pit
 
-MAX_STEPS = 240
+MAX_STEPS = 160
 MAX_LEADS = 40
 VALID_ERROR = 0.4
-FREE_RUN_STEPS = 2_000
+FREE_RUN_STEPS = 1_000
 INPUTS_KNOWN = Finding(
     code="inputs-known",
     text="Inputs over the forecast horizon were taken as known.",
@@ -114,7 +114,7 @@ def backtest(
         Default: `default_estimators`. Persistence and climatology are added when missing.
     horizon : float, optional
         Longest lead in time units; by default four periods or five Lyapunov times, within 20 to
-        240 samples and a tenth of the record.
+        160 samples and a tenth of the record.
     n_folds, n_origins, n_ensembles, n_members : int
         Test blocks, forecast origins in each, origins in each that get an ensemble, its size.
     level : float
