@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 Progress = Callable[[float, str], None]
 
+MAX_COLUMNS = 5_000  # wider tables are a transposed file or a field to be thinned first
+
 
 def _recording(data: Any, reading: dict[str, Any]) -> tuple[Recording, str]:
     """The recording, and the name under which it was given (empty for arrays)."""
@@ -27,13 +29,24 @@ def _recording(data: Any, reading: dict[str, Any]) -> tuple[Recording, str]:
 
     options = {name: value for name, value in reading.items() if value is not None}
     if isinstance(data, (str, Path)):
-        return open_any(data, **options), str(data)
+        return _narrow(open_any(data, **options)), str(data)
     if options and isinstance(data, Recording):
         raise InvalidInput(
             f"Options {', '.join(options)} were given for data that are read already. "
             "Give them to `takens.read`."
         )
-    return as_recording(data, **options), ""
+    return _narrow(as_recording(data, **options)), ""
+
+
+def _narrow(recording: Recording) -> Recording:
+    """The recording, refused when a page could not show its columns."""
+    if len(recording.names) > MAX_COLUMNS:
+        raise InvalidInput(
+            f"{len(recording.names)} columns were given with {recording.n_samples} row(s); a "
+            f"report holds at most {MAX_COLUMNS}. Transpose the table if time runs along its "
+            "rows, or choose columns."
+        )
+    return recording
 
 
 def _provenance(recording: Recording, wall_s: float) -> dict[str, Any]:

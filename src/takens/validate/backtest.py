@@ -353,7 +353,7 @@ def _judge_fold(
         squared.append(mean_square[:, leads - 1])
         bad = np.nan_to_num(np.sqrt(mean_square), nan=0.0) > VALID_ERROR
         valid.append(np.where(bad.any(axis=1), bad.argmax(axis=1), known.sum(axis=1)))
-        members = _dressed(fit, host.decode(crowd[1:][:, :, leads - 1]), rng)
+        members = host.decode(crowd[1:][:, :, leads - 1])
         members = np.nan_to_num(members / scale, nan=np.inf)
         truth = begin.truth[some][:, leads - 1] / scale
         centre = np.concatenate(train.values).mean(axis=0) / scale
@@ -374,15 +374,6 @@ def _pick(begin: Starts, rows: np.ndarray) -> Starts:
     return Starts(places=begin.places[rows], truth=begin.truth[rows], inputs=begin.inputs[rows])
 
 
-def _dressed(fit: Fit[Any], members: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Members with what the reduction to components leaves out, resampled from training."""
-    left_out = fit.diagnostics.get("reconstruction")
-    if left_out is None:
-        return members
-    rows = rng.integers(0, len(left_out), size=members.shape[:-1])
-    return np.asarray(members + left_out[rows])
-
-
 def _example(
     best: str,
     fits: dict[str, Fit[Any]],
@@ -397,7 +388,7 @@ def _example(
     n_members = min(200, n_rows - 1)
     fit = fits[best]
     paths = HostFrame(fit.model.frame).decode(forecast(fit, segments, one, n_members, rng, n_rows))
-    members = _dressed(fit, paths[1:, 0], rng)
+    members = paths[1:, 0]
     bounded = np.isfinite(members).all(axis=0)  # where a member has escaped there is no mean
     mean = np.where(bounded, members, 0.0).mean(axis=0)
     band = np.quantile(members, QUANTILES, axis=0, method="inverted_cdf")
