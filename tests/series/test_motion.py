@@ -53,6 +53,12 @@ def test_noise_is_never_announced_as_chaos(seed: int) -> None:
         assert kind_of_motion(signal, seed=seed, quick=True).kind != "chaotic"
 
 
+def test_a_slow_wandering_is_not_taken_for_a_cycle() -> None:
+    kinds = [kind_of_motion(np.cumsum(np.random.default_rng(s).normal(size=500)), quick=True).kind
+             for s in range(40, 60)]  # fmt: skip
+    assert set(kinds) <= {"nonstationary", "stochastic-linear", "stochastic-nonlinear"}
+
+
 def test_a_short_chaotic_record_is_not_called_chaotic() -> None:
     found = kind_of_motion(lorenz(400))
     assert found.kind != "chaotic"

@@ -17,6 +17,7 @@ from takens.series.surrogates import SurrogateTest
 
 ALPHA = 0.05
 LINES_UNEXPLAINED = 0.25  # lines must foretell at least three quarters of the held-out variance
+LINES_CYCLES = 6  # the strongest line must turn this often: slow drift passes for a slow wave
 LINES_DECAY = 1.6  # and do no worse outside than this many times their misfit inside
 LINES_BEATEN = 0.3  # a local predictor with less than this share of the lines' error beats them
 DETERMINISTIC_RATIO = 0.6  # prediction error over that of surrogates
@@ -84,9 +85,11 @@ def _sinusoids(lines: Lines) -> str:
     return "One sinusoid" if count == 1 else f"{count} sinusoids"
 
 
-def _lines_hold(lines: Lines, error: float) -> bool:
+def _lines_hold(lines: Lines, error: float, n_samples: int) -> bool:
     """Coherent lines explain held-out data, and no local predictor does much better."""
     outside, inside = lines.unexplained_outside, lines.unexplained_inside
+    if lines.frequencies[int(np.argmax(lines.powers))] * n_samples < LINES_CYCLES:
+        return False
     if outside > LINES_UNEXPLAINED or outside > LINES_DECAY * inside + 1e-4:
         return False
     beaten = np.isfinite(error) and error**2 < LINES_BEATEN * outside
@@ -205,7 +208,7 @@ def decide(
             evidence=evidence,
         )
 
-    if len(lines.frequencies) and _lines_hold(lines, prediction.observed):
+    if len(lines.frequencies) and _lines_hold(lines, prediction.observed, n_samples):
         share = 1 - lines.unexplained_outside
         reasons.append(
             f"{_sinusoids(lines)} fitted to the first two thirds foretell "
