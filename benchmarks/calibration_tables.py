@@ -286,6 +286,8 @@ def _draw_exponents(ax: Any, lines: list[Line]) -> None:
 
 def publish(lines: list[Line], key: str) -> None:
     """Print the tables, put them between the marks in docs/calibration.md, draw the figure."""
+    if not lines:
+        raise SystemExit(f"No runs of code {key} are on file; the page is left as it is.")
     blocks = {
         "code": f"Measured with version and code `{key}`, {len(lines):,} runs.",
         "marks": pass_marks(lines),
