@@ -151,7 +151,7 @@ def run(task: Task) -> dict[str, Any]:
     start = time.process_time()
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+            warnings.simplefilter("ignore")  # cautions are counted from the result
             motion = kind_of_motion(data, seed=task.seed)
     except Exception as error:  # a crash is a result of the calibration, not its end
         return line | {"kind": "error", "error": f"{type(error).__name__}: {error}"}

@@ -31,7 +31,7 @@ def read_zarr(path: Path, options: Options, what: str) -> Table:
     except InvalidInput as error:
         try:
             group = zarr.open(path, mode="r")
-        except Exception:
+        except Exception:  # no Zarr store at all: the first message says more
             raise error from None
         from takens.data.formats.arrays import columns_of, table_of_arrays
 
