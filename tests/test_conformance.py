@@ -9,7 +9,8 @@ import pytest
 import takens
 from takens import learn, series, testing, validate
 from takens.core import AbstractEstimator, AbstractResult
-from takens.core.system import AbstractFlow, AbstractMap, AbstractSystem, Integrator, parameter
+from takens.core.integrators import AbstractIntegrator, Adaptive
+from takens.core.system import AbstractFlow, AbstractMap, AbstractSystem, parameter
 
 RNG = np.random.default_rng(7)
 SIGNAL = np.sin(0.3 * np.arange(400)) + 0.3 * RNG.normal(size=400)
@@ -48,7 +49,7 @@ class Pendulum(AbstractFlow):
     """A flow of this test: what the documentation tells a user to write."""
 
     gravity: object = parameter(9.81)
-    integrator: Integrator = Integrator()
+    integrator: AbstractIntegrator = Adaptive()
     names: tuple[str, ...] = ("angle", "rate")
 
     def vector_field(self, t, x, u=None):

@@ -1,7 +1,8 @@
 """Systems: rules for how a state evolves. Equinox modules in float64; parameters are array fields."""
 
 import abc
-from typing import Any
+import dataclasses
+from typing import Any, Self
 
 import equinox as eqx
 import jax
@@ -11,6 +12,7 @@ from jaxtyping import Array, Float
 
 from takens.core.compile_cache import enable_compile_cache
 from takens.core.errors import InvalidInput, WrongKind
+from takens.core.integrators import AbstractIntegrator, AbstractStochasticIntegrator
 
 jax.config.update("jax_enable_x64", True)  # once, here: a room that needs JAX imports this module
 enable_compile_cache()
@@ -47,6 +49,27 @@ class AbstractSystem(eqx.Module):
         """Number of state components."""
         return len(self.names)
 
+    def with_parameters(self, **values: Any) -> Self:
+        """A copy with other values of the named array fields; works on traced values too.
+
+        Raises
+        ------
+        InvalidInput
+            If a name is not an array field of the system.
+        """
+        for name in values:
+            if not eqx.is_array(getattr(self, name, None)):
+                known = [f.name for f in dataclasses.fields(self)
+                         if eqx.is_array(getattr(self, f.name))]  # fmt: skip
+                raise InvalidInput(
+                    f"{type(self).__name__} has no parameter {name!r}. It has: {known}."
+                )
+        return eqx.tree_at(
+            lambda system: [getattr(system, name) for name in values],
+            self,
+            [_as_array(value) for value in values.values()],
+        )
+
     @abc.abstractmethod
     def as_map(self, dt: float = 1.0) -> "AbstractMap":
         """The evolution operator over `dt`. Orbit analyses are written once, against it."""
@@ -68,29 +91,10 @@ class AbstractMap(AbstractSystem):
         return self
 
 
-class Integrator(eqx.Module):
-    """How a flow is integrated: explicit Tsitouras 5(4), or Kvaerno 5(4) for stiff fields.
-
-    Parameters
-    ----------
-    rtol, atol : float
-        Relative tolerance, and absolute tolerance in state units.
-    max_steps : int
-        Steps allowed per unit call; past it the state is NaN.
-    stiff : bool
-        Declares the vector field stiff, so that an implicit method is used.
-    """
-
-    rtol: float = eqx.field(static=True, default=1e-8)
-    atol: float = eqx.field(static=True, default=1e-10)
-    max_steps: int = eqx.field(static=True, default=4096)
-    stiff: bool = eqx.field(static=True, default=False)
-
-
 class AbstractFlow(AbstractSystem):
     """Continuous time: ``dx/dt = vector_field(t, x, u)``."""
 
-    integrator: eqx.AbstractVar[Integrator]
+    integrator: eqx.AbstractVar[AbstractIntegrator]
 
     @abc.abstractmethod
     def vector_field(self, t: Any, x: Any, u: Any = None) -> Any:
@@ -100,11 +104,13 @@ class AbstractFlow(AbstractSystem):
         """The flow observed every `dt` time units."""
         if not (np.isfinite(dt) and dt != 0):
             raise InvalidInput(f"dt = {dt}; expected a finite, nonzero time step.")
-        return TimeMap(self, dt)
+        return TimeMap(self, dt, self.integrator.substeps(float(dt)))
 
 
 class AbstractDiffusion(AbstractSystem):
     """Stochastic: ``dX = drift(t, X, u) dt + diffusion(t, X, u) dW`` in the sense of Ito."""
+
+    integrator: eqx.AbstractVar[AbstractStochasticIntegrator]
 
     @abc.abstractmethod
     def drift(self, t: Any, x: Any, u: Any = None) -> Any:
@@ -125,11 +131,12 @@ class AbstractDiffusion(AbstractSystem):
 class TimeMap(AbstractMap):
     """A flow observed every `dt`. Forward-mode differentiation gives its tangent map.
 
-    Cost: one adaptive integration over `dt` for every step.
+    Cost: that of the flow's integrator over `dt`, for every step.
     """
 
     flow: AbstractFlow
     dt: Array = parameter()
+    n_substeps: int = eqx.field(static=True, default=1)
 
     @property
     def names(self) -> tuple[str, ...]:  # type: ignore[override]
@@ -137,23 +144,6 @@ class TimeMap(AbstractMap):
         return self.flow.names
 
     def step(self, n: Any, x: Any, u: Any = None) -> Any:
-        """Integrate from ``n dt`` to ``(n + 1) dt`` with the input held; NaN where that fails."""
-        import diffrax
-
-        settings = self.flow.integrator
-        solver = diffrax.Kvaerno5() if settings.stiff else diffrax.Tsit5()
-        solution = diffrax.diffeqsolve(
-            diffrax.ODETerm(self.flow.vector_field),
-            solver,
-            n * self.dt,
-            (n + 1) * self.dt,
-            None,
-            x,
-            args=u,
-            stepsize_controller=diffrax.PIDController(rtol=settings.rtol, atol=settings.atol),
-            max_steps=settings.max_steps,
-            adjoint=diffrax.ForwardMode(),
-            throw=False,
-        )
-        okay = solution.result == diffrax.RESULTS.successful
-        return solution.ys[-1] * jnp.where(okay, 1.0, jnp.nan)  # poisons value and tangent alike
+        """From ``n dt`` to ``(n + 1) dt`` with the input held; NaN where that fails."""
+        flow = self.flow
+        return flow.integrator.advance(flow, n * self.dt, self.dt, x, u, self.n_substeps)
