@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import takens
-from takens import learn, series, testing, validate
+from takens import learn, series, systems, testing, validate
 from takens.core import AbstractEstimator, AbstractResult
 from takens.core.integrators import AbstractIntegrator, Adaptive
 from takens.core.system import AbstractFlow, AbstractMap, AbstractSystem, parameter
@@ -43,6 +43,9 @@ RESULTS = {
         learn.LinearAutoregression().fit(SIGNAL), SIGNAL, n_steps=256, n_transient=16
     ),
 }
+
+
+KNOWN = {entry.name: entry for entry in systems.catalogue()}
 
 
 class Pendulum(AbstractFlow):
@@ -91,9 +94,15 @@ def test_model(name, models):
     testing.check_system(models[name], x0, kinks=name == "Analog")
 
 
-def test_every_model_class_is_checked_through_an_estimator(models):
+def test_every_system_class_is_checked(models):
     made = {type(model).__name__ for model in models.values()}
-    assert names(AbstractSystem) == made | {"TimeMap"}  # which the flow below exercises
+    assert names(AbstractSystem) == made | set(KNOWN) | {"TimeMap"}  # which the flows exercise
+
+
+@pytest.mark.parametrize("name", [name for name in KNOWN if KNOWN[name].kind != "diffusion"])
+def test_known_system(name):
+    system = KNOWN[name].system()
+    testing.check_system(system, np.array(system.x0), dt=system.dt)
 
 
 @pytest.mark.parametrize("name", RESULTS)

@@ -23,7 +23,14 @@ ROOT = Path(__file__).resolve().parents[1]
 SOURCE = ROOT / "src" / "takens"
 FILES = sorted(SOURCE.rglob("*.py"))
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-ROOMS_WITH_DOORS = ("takens", "takens.data", "takens.series", "takens.learn", "takens.validate")
+ROOMS_WITH_DOORS = (
+    "takens",
+    "takens.data",
+    "takens.systems",
+    "takens.series",
+    "takens.learn",
+    "takens.validate",
+)
 
 # Doors whose first argument is neither a system nor data, each with its reason.
 OTHER_FIRST_ARGUMENT = {

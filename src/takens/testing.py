@@ -19,7 +19,9 @@ def _expect(true: Any, message: str) -> None:
         raise AssertionError(message)
 
 
-def check_system(system: Any, x0: Any, *, rtol: float = 1e-4, kinks: bool = False) -> None:
+def check_system(
+    system: Any, x0: Any, *, dt: float = 1.0, rtol: float = 1e-4, kinks: bool = False
+) -> None:
     """Check what every system promises, at one state.
 
     Shapes and float64; purity; the same numbers under ``jit`` and ``vmap``; a tangent map that
@@ -31,6 +33,8 @@ def check_system(system: Any, x0: Any, *, rtol: float = 1e-4, kinks: bool = Fals
         Deterministic: a map or a flow.
     x0 : array, shape (dim,)
         A state where it is smooth.
+    dt : float
+        Duration over which a flow is checked, in its time units.
     rtol : float
         Relative agreement demanded of the tangent map.
     kinks : bool
@@ -59,7 +63,7 @@ def check_system(system: Any, x0: Any, *, rtol: float = 1e-4, kinks: bool = Fals
             fixed or not isinstance(value, (float, int, complex)),
             f"{name}.{field.name} is a Python number; declare it with `parameter()`.",
         )
-    evolve, n = system.as_map(1.0), jnp.zeros(())
+    evolve, n = system.as_map(dt), jnp.zeros(())
     x = jnp.asarray(x0, dtype=float)
     y = evolve.step(n, x)
     _expect(x.shape == (len(system.names),), f"{name} has {len(system.names)} names for {x.shape}.")
