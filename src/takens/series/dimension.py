@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _N_RADII = 40
 _N_BLOCKS = 8
 _MIN_PAIRS = 100
+_ROWS_AT_ONCE = 16  # rows of distances that stay in the processor's cache
 _UPPER = 0.1  # correlation sums above this share feel the edges of the attractor
 
 
@@ -121,7 +122,7 @@ def correlation_sums(
     max_references: int = 1000,
     max_library: int = 20_000,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Correlation sums of blocks of references against the whole library.
+    """Correlation sums of blocks of references against the whole library, at geometric radii.
 
     ``C(r)`` is the share of pairs, more than `theiler` samples apart, closer than `r`.
 
@@ -133,7 +134,7 @@ def correlation_sums(
 
     Notes
     -----
-    Cost: O(references * library * dim) operations, memory of one block.
+    Cost: O(references * library * dim) operations, memory of a few rows of distances.
 
     References
     ----------
@@ -143,17 +144,28 @@ def correlation_sums(
     library = np.arange(n)[:: max(1, -(-n // max_library))]
     refs = np.arange(n)[:: max(1, -(-n // max_references))]
     points, clock = vectors.points[library], vectors.clock[library]
+    turned = np.ascontiguousarray(-2 * points.T)
     squares = np.sum(points**2, axis=1)
-    edges = radii**2
+    edges = np.log(radii**2)
+    ceiling, step = float(radii[-1] ** 2), float(edges[-1] - edges[0]) / (len(radii) - 1)
     sums, pairs = [], []
     for block in np.array_split(refs, _N_BLOCKS):
-        here = vectors.points[block]
-        squared = squares[None, :] + np.sum(here**2, axis=1)[:, None] - 2 * here @ points.T
-        apart = np.abs(clock[None, :] - vectors.clock[block][:, None]) > theiler
-        kept = squared[apart]
-        near = np.sort(kept[kept < edges[-1]])
-        sums.append(np.searchsorted(near, edges) / max(kept.size, 1))
-        pairs.append(kept.size)
+        counts, number = np.zeros(len(radii) + 1, dtype=int), 0
+        for part in np.array_split(block, -(-len(block) // _ROWS_AT_ONCE)):
+            here, now = vectors.points[part], vectors.clock[part]
+            squared = here @ turned
+            squared += squares
+            squared += np.sum(here**2, axis=1)[:, None]
+            first = np.searchsorted(clock, now - theiler, side="left")
+            last = np.searchsorted(clock, now + theiler, side="right")
+            for row, (start, stop) in enumerate(zip(first, last, strict=True)):
+                squared[row, start:stop] = np.inf
+            near = np.log(np.maximum(squared[squared < ceiling], 1e-300))
+            place = np.floor((near - edges[0]) / step).astype(int) + 1  # first radius above
+            counts += np.bincount(np.clip(place, 0, len(radii)), minlength=len(radii) + 1)
+            number += squared.size - int(np.sum(last - first))
+        sums.append(np.cumsum(counts)[: len(radii)] / max(number, 1))
+        pairs.append(number)
     return np.array(sums), np.array(pairs)
 
 
@@ -168,26 +180,25 @@ def _scaling_region(log_r: np.ndarray, log_c: np.ndarray, slopes: np.ndarray) ->
     """Widest window of radii in which the local slope varies least: (start, stop), or (0, 0)."""
     best, score = (0, 0), -np.inf
     n, least = len(log_r), max(5, round(1.2 / (log_r[1] - log_r[0])))
-    for start in range(n - least + 1):
-        for stop in range(start + least, n + 1):
-            part = slopes[start:stop]
-            if not np.isfinite(part).all() or part.mean() <= 0:
-                continue
-            spread = part.std() / part.mean()
-            value = np.log((stop - start) / least) - 12 * spread
-            if spread < 0.12 and value > score:
-                best, score = (start, stop), value
+    for length in range(least, n + 1):
+        parts = np.lib.stride_tricks.sliding_window_view(slopes, length)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            mean = parts.mean(axis=1)
+            spread = parts.std(axis=1) / mean
+            value = np.log(length / least) - 12 * spread
+        value[~((mean > 0) & (spread < 0.12))] = -np.inf
+        start = int(np.argmax(value))
+        if value[start] > score:
+            best, score = (start, start + length), float(value[start])
     return best
 
 
 def _slopes(log_r: np.ndarray, log_c: np.ndarray) -> np.ndarray:
     """Local slope by a straight line through five neighbouring radii."""
-    slopes = np.full(len(log_r), np.nan)
-    for i in range(2, len(log_r) - 2):
-        part = slice(i - 2, i + 3)
-        if np.isfinite(log_c[part]).all():
-            slopes[i] = np.polyfit(log_r[part], log_c[part], 1)[0]
-    return slopes
+    x, y = (np.lib.stride_tricks.sliding_window_view(v, 5) for v in (log_r, log_c))
+    x = x - x.mean(axis=1, keepdims=True)
+    inner = np.sum(x * y, axis=1) / np.sum(x**2, axis=1)  # NaN where one of the five is
+    return np.pad(inner, 2, constant_values=np.nan)
 
 
 def correlation_dimension(

@@ -168,14 +168,13 @@ def _ensemble(
         vectors = vectors_of(view, int(dimension), int(delay))
         width = vectors.points.shape[1]
         n_quadratic = 1 + width + width * (width + 1) // 2
-        models = [
-            LocalModel(n_neighbours=max(30, 4 * width), quadratic=False),
-            LocalModel(n_neighbours=max(40, 2 * n_quadratic), quadratic=True),
-        ]
-        for model in models[-1:] if quick else models:
-            if model.quadratic and n_quadratic > 36:
-                continue
-            maps = tangent_maps(vectors, model, theiler=chosen.theiler, max_references=n_references)
+        models = []
+        if not quick:
+            models.append(LocalModel(n_neighbours=max(30, 4 * width), quadratic=False))
+        if n_quadratic <= 36:
+            models.append(LocalModel(n_neighbours=max(40, 2 * n_quadratic), quadratic=True))
+        every = tangent_maps(vectors, models, theiler=chosen.theiler, max_references=n_references)
+        for model, maps in zip(models, every, strict=True):
             n_steps = maps.gradients.shape[0]
             discarded = min(_DISCARDED, n_steps // 4)
             if n_steps < 60 or not np.isfinite(maps.residual):

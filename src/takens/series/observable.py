@@ -224,12 +224,13 @@ def neighbours(
     n = len(queries)
     distances, indices = np.full((n, k), np.inf), np.full((n, k), -1)
     pending = np.arange(n)
-    for asked in dict.fromkeys(min(a, len(library)) for a in (k + 20, 4 * (k + 20))):
+    most = min(k + 2 * theiler + 1, len(library))  # no window holds more than the rest
+    for asked in dict.fromkeys(min(a, most) for a in (k + 20, 4 * (k + 20))):
         near, which = tree.query(queries[pending], k=asked)
         near, which = near.reshape(len(pending), -1), which.reshape(len(pending), -1)
         apart = np.abs(library_clock[which] - query_clock[pending][:, None]) > theiler
         rank = np.cumsum(apart, axis=1)
-        enough = (rank[:, -1] >= k) | (asked == len(library))
+        enough = (rank[:, -1] >= k) | (asked == most)
         done = np.flatnonzero(enough)
         row, column = np.nonzero(apart[done] & (rank[done] <= k))
         slot = rank[done][row, column] - 1

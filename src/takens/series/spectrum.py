@@ -111,15 +111,14 @@ def multitaper(x: np.ndarray, n_tapers: int = _N_TAPERS) -> tuple[np.ndarray, np
 def _red_background(frequency: np.ndarray, power: np.ndarray) -> np.ndarray:
     """AR(1) spectrum whose median ratio to `power` is one; the coefficient is fitted robustly."""
     best, found = np.inf, np.ones_like(power)
-    logs = np.log(np.maximum(power[1:], 1e-300))
+    logs, cosine = np.log(np.maximum(power[1:], 1e-300)), np.cos(2 * np.pi * frequency)
     for rho in np.concatenate([[0.0], 1 - np.geomspace(1, 1e-4, 60)]):
-        shape = 1 / (1 + rho**2 - 2 * rho * np.cos(2 * np.pi * frequency[1:]))
-        gap = logs - np.log(shape)
+        inverse = 1 + rho**2 - 2 * rho * cosine
+        gap = logs + np.log(inverse[1:])
         offset = np.median(gap)
         cost = float(np.mean(np.abs(gap - offset)))
         if cost < best:
-            best = cost
-            found = np.exp(offset) / (1 + rho**2 - 2 * rho * np.cos(2 * np.pi * frequency))
+            best, found = cost, np.exp(offset) / inverse
     return found
 
 
@@ -127,10 +126,14 @@ def _refined_frequency(x: np.ndarray, start: float, width: float) -> float:
     """Frequency of the largest windowed periodogram value within `width` of `start`."""
     window = np.hanning(len(x) + 2)[1:-1]
     values = (x - x.mean()) * window
-    times = np.arange(len(x))
+    turns = -2j * np.pi * np.arange(len(x))
     grid = np.linspace(max(start - width, 1e-9), start + width, 41)
     for _ in range(3):
-        power = np.abs(np.exp(-2j * np.pi * np.outer(grid, times)) @ values)
+        phased, rotation = values * np.exp(turns * grid[0]), np.exp(turns * (grid[1] - grid[0]))
+        power = np.empty(len(grid))
+        for number in range(len(grid)):  # the grid is even: one rotation leads to the next
+            power[number] = abs(phased.sum())
+            phased *= rotation
         best = int(np.clip(np.argmax(power), 1, len(grid) - 2))
         grid = np.linspace(grid[best - 1], grid[best + 1], 11)
     return float(grid[len(grid) // 2])

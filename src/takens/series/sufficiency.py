@@ -141,7 +141,8 @@ def data_sufficiency(
     vectors = vectors_of(view, int(chosen.settings[0, 0]), int(chosen.settings[0, 1]))
     if len(vectors.clock) > 150:
         model = LocalModel(n_neighbours=max(30, 3 * vectors.points.shape[1]), quadratic=False)
-        noise = tangent_maps(vectors, model, theiler=chosen.theiler, max_references=800).noise
+        (maps,) = tangent_maps(vectors, [model], theiler=chosen.theiler, max_references=800)
+        noise = maps.noise
     periods = length / period if np.isfinite(period) else 0.0
     needs, cautions = [], list(view.findings)
     if not chosen.map_like and periods < MIN_PERIODS:

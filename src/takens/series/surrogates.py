@@ -18,6 +18,7 @@ Null = Literal["iaaft", "phase", "shuffle"]
 Alternative = Literal["less", "greater", "two-sided"]
 
 _MIN_SAMPLES = 50
+_VALUES_AT_ONCE = 40_000  # numbers of surrogates made side by side; they stay in the cache
 
 NULL_TEXT = {
     "iaaft": "a stationary linear Gaussian process seen through a monotonic measurement",
@@ -88,7 +89,7 @@ def iaaft(
 
     Notes
     -----
-    Cost: O(n_surrogates * steps * N log N), memory of one surrogate beyond the result.
+    Cost: O(n_surrogates * steps * N log N), memory of a few surrogates beyond the result.
 
     References
     ----------
@@ -97,31 +98,34 @@ def iaaft(
     """
     from scipy import fft
 
-    columns = x[:, None] if x.ndim == 1 else x
-    n, dim = columns.shape
-    spectrum = fft.rfft(columns, axis=0)
+    rows = np.ascontiguousarray(x[None] if x.ndim == 1 else x.T)
+    dim, n = rows.shape
+    spectrum = fft.rfft(rows)
     amplitude = np.abs(spectrum)
     direction = spectrum / np.maximum(amplitude, 1e-300)
-    ranked = np.sort(columns, axis=0)
-    made = np.empty((n_surrogates, n, dim))
-    for number in range(n_surrogates):
-        now, last = columns[rng.permutation(n)], np.inf
+    ranked = np.sort(rows)
+    made = np.stack([rows[:, rng.permutation(n)] for _ in range(n_surrogates)])
+    at_once = max(1, _VALUES_AT_ONCE // (n * dim))
+    for start in range(0, n_surrogates, at_once):
+        pending = np.arange(start, min(start + at_once, n_surrogates))
+        last = np.full(len(pending), np.inf)
         for _ in range(max_steps):
-            shape = fft.rfft(now, axis=0)
+            shape = fft.rfft(made[pending])
             size = np.abs(shape)
-            gap = float(np.sum((size - amplitude) ** 2))
+            gap = np.sum((size - amplitude) ** 2, axis=(1, 2))
             turn = shape / np.maximum(size, 1e-300)
             if dim > 1:  # one rotation per frequency keeps the phase differences between columns
                 turn = np.sum(turn * direction.conj(), axis=1, keepdims=True)
                 turn = direction * turn / np.maximum(np.abs(turn), 1e-300)
-            rough = fft.irfft(amplitude * turn, n, axis=0)
-            for column in range(dim):
-                now[np.argsort(rough[:, column]), column] = ranked[:, column]
-            if gap > (1 - tolerance) * last:
+            order = np.argsort(fft.irfft(amplitude * turn, n))
+            new = np.empty(order.shape)
+            np.put_along_axis(new, order, np.broadcast_to(ranked, order.shape), axis=2)
+            made[pending] = new
+            going = gap <= (1 - tolerance) * last
+            pending, last = pending[going], gap[going]
+            if not pending.size:
                 break
-            last = gap
-        made[number] = now
-    return made.reshape(n_surrogates, *x.shape)
+    return made.transpose(0, 2, 1).reshape(n_surrogates, *x.shape)
 
 
 def phase_randomised(x: np.ndarray, n_surrogates: int, rng: np.random.Generator) -> np.ndarray:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 
 from takens.series.observable import DelayVectors, neighbours
 
 _PIECE = 300  # steps that one vector is followed; more would only lengthen the loop
+_FITS_AT_ONCE = 64  # local fits solved side by side; their arrays stay in the processor's cache
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -72,43 +74,92 @@ def _chains(vectors: DelayVectors, lead: int, max_references: int) -> np.ndarray
 
 def tangent_maps(
     vectors: DelayVectors,
-    model: LocalModel,
+    models: Sequence[LocalModel],
     *,
     theiler: int,
     max_references: int = 3000,
     max_library: int = 20_000,
-) -> TangentMaps:
-    """Fit a weighted local polynomial map at every point of the reference chains.
+) -> tuple[TangentMaps, ...]:
+    """Fit weighted local polynomial maps at every point of the reference chains.
 
-    The map predicts the newest block one delay ahead; the other blocks shift. Weights are
+    Each map predicts the newest block one delay ahead; the other blocks shift. Weights are
     ``(1 - (d / h)^3)^3`` with `h` the distance of the last neighbour, and a ridge relative to the
-    trace keeps directions that the neighbours do not span at zero slope.
+    trace keeps directions that the neighbours do not span at zero slope. All models share one
+    search for neighbours.
+
+    Returns
+    -------
+    tuple of TangentMaps
+        One for each model.
 
     Notes
     -----
-    Cost: O(n_references * n_neighbours * features^2), memory O(n_references * n_neighbours * dim).
+    Cost: O(n_references * n_neighbours * features^2) for each model.
     """
-    lead, p, dim = vectors.delay, vectors.n_components, vectors.points.shape[1]
+    lead, dim = vectors.delay, vectors.points.shape[1]
     table = _chains(vectors, lead, max_references)
-    chosen = table >= 0
-    refs = table[chosen]
+    refs = table[table >= 0]
     ahead = vectors.successors(lead)
     usable = np.flatnonzero(ahead >= 0)
     library = usable[:: max(1, -(-len(usable) // max_library))]
+    counts = [
+        min(max(model.n_neighbours, _n_features(model, dim) + 5), len(library) // 2)
+        for model in models
+    ]
+    answered = [len(refs) >= 20 and len(library) >= 4 * model.n_neighbours for model in models]
+    if any(answered):
+        distance, which = neighbours(
+            vectors.points[library],
+            vectors.clock[library],
+            vectors.points[refs],
+            vectors.clock[refs],
+            k=max(count for count, okay in zip(counts, answered, strict=True) if okay),
+            theiler=theiler,
+        )
+        rows = np.where(which >= 0, library[which], -1)
+    return tuple(
+        _maps(vectors, model, table, ahead, distance[:, :count], rows[:, :count])
+        if okay
+        else TangentMaps(
+            gradients=np.full((*table.shape, vectors.n_components, dim), np.nan),
+            lead=lead,
+            residual=np.nan,
+            noise=np.nan,
+        )
+        for model, count, okay in zip(models, counts, answered, strict=True)
+    )
+
+
+def _n_features(model: LocalModel, dim: int) -> int:
+    """Coefficients of one local fit: constant, slopes and products."""
+    return 1 + dim + (dim * (dim + 1) // 2 if model.quadratic else 0)
+
+
+def _maps(
+    vectors: DelayVectors,
+    model: LocalModel,
+    table: np.ndarray,
+    ahead: np.ndarray,
+    distance: np.ndarray,
+    rows: np.ndarray,
+) -> TangentMaps:
+    """The maps of one model from the neighbours of its reference points."""
+    p, dim = vectors.n_components, vectors.points.shape[1]
+    chosen = table >= 0
     gradients = np.full((*table.shape, p, dim), np.nan)
-    if len(refs) < 20 or len(library) < 4 * model.n_neighbours:
-        return TangentMaps(gradients=gradients, lead=lead, residual=np.nan, noise=np.nan)
-    slopes, misfit, freedom = _local_fits(vectors, model, refs, library, ahead, theiler)
+    slopes, misfit, freedom = _local_fits(vectors, model, table[chosen], ahead, distance, rows)
     gradients[chosen] = slopes
     known = np.isfinite(misfit).all(axis=1)
     if not known.any():  # no reference has enough neighbours outside the Theiler window
-        return TangentMaps(gradients=gradients, lead=lead, residual=np.nan, noise=np.nan)
+        return TangentMaps(gradients=gradients, lead=vectors.delay, residual=np.nan, noise=np.nan)
     squares = np.sum(misfit[known] ** 2, axis=1)
     power = float(np.mean(squares / np.maximum(freedom[known], 1e-9))) / p
     gain = 1 + float(np.median(np.sum(slopes[known] ** 2, axis=(1, 2)))) / p
-    residual = float(np.sqrt(np.mean(squares) / p))
     return TangentMaps(
-        gradients=gradients, lead=lead, residual=residual, noise=float(np.sqrt(power / gain))
+        gradients=gradients,
+        lead=vectors.delay,
+        residual=float(np.sqrt(np.mean(squares) / p)),
+        noise=float(np.sqrt(power / gain)),
     )
 
 
@@ -116,52 +167,41 @@ def _local_fits(
     vectors: DelayVectors,
     model: LocalModel,
     refs: np.ndarray,
-    library: np.ndarray,
     ahead: np.ndarray,
-    theiler: int,
+    distance: np.ndarray,
+    rows: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Slopes (n, p, dim), misfit at the point (n, p), and its variance factor (n,)."""
     p, dim = vectors.n_components, vectors.points.shape[1]
-    pairs = np.triu_indices(dim)
-    n_features = 1 + dim + (len(pairs[0]) if model.quadratic else 0)
-    k = min(max(model.n_neighbours, n_features + 5), len(library) // 2)
-    distance, which = neighbours(
-        vectors.points[library],
-        vectors.clock[library],
-        vectors.points[refs],
-        vectors.clock[refs],
-        k=k,
-        theiler=theiler,
-    )
+    first, second = np.triu_indices(dim)
+    n_features = _n_features(model, dim)
     slopes = np.full((len(refs), p, dim), np.nan)
     misfit, freedom = np.full((len(refs), p), np.nan), np.full(len(refs), np.nan)
-    full = np.isfinite(distance).all(axis=1) & (distance[:, -1] > 0)
-    for block in np.array_split(np.flatnonzero(full), max(1, len(refs) // 1000)):
-        if not len(block):
-            continue
-        rows = library[which[block]]
+    full = np.flatnonzero(np.isfinite(distance).all(axis=1) & (distance[:, -1] > 0))
+    penalty = np.full(n_features, model.ridge)
+    penalty[0] = 1e-12
+    first_unit = np.eye(n_features)[:, :1]
+    for start in range(0, len(full), _FITS_AT_ONCE):
+        block = full[start : start + _FITS_AT_ONCE]
+        near = rows[block]
         reach = distance[block, -1][:, None]
-        offset = (vectors.points[rows] - vectors.points[refs[block]][:, None]) / reach[:, :, None]
-        features = [np.ones((*offset.shape[:2], 1)), offset]
-        if model.quadratic:
-            features.append(offset[:, :, pairs[0]] * offset[:, :, pairs[1]])
-        design = np.concatenate(features, axis=2)
+        offset = vectors.points[near] - vectors.points[refs[block]][:, None]
+        offset /= reach[:, :, None]
         root = (1 - np.minimum(distance[block] / reach, 1) ** 3) ** 1.5 + 1e-3
-        weighted = design * root[:, :, None]
-        targets = vectors.points[ahead[rows], :p]
-        transposed = weighted.transpose(0, 2, 1)
-        gram = transposed @ weighted
+        weighted = np.empty((len(block), n_features, near.shape[1]))  # (reference, feature, point)
+        weighted[:, 0] = 1
+        turned = offset.transpose(0, 2, 1)
+        weighted[:, 1 : dim + 1] = turned
+        if model.quadratic:
+            np.multiply(turned[:, first], turned[:, second], out=weighted[:, dim + 1 :])
+        weighted *= root[:, None]
+        gram = weighted @ weighted.transpose(0, 2, 1)
         trace = np.trace(gram, axis1=1, axis2=2) / n_features
-        penalty = np.full(n_features, model.ridge)
-        penalty[0] = 1e-12
-        gram = gram + trace[:, None, None] * np.diag(penalty)
-        sides = np.concatenate(
-            [
-                transposed @ (targets * root[:, :, None]),
-                np.broadcast_to(np.eye(n_features)[:, :1], (len(block), n_features, 1)),
-            ],
-            axis=2,
-        )
+        gram += trace[:, None, None] * np.diag(penalty)
+        targets = vectors.points[ahead[near], :p] * root[:, :, None]
+        sides = np.empty((len(block), n_features, p + 1))
+        sides[:, :, :p] = weighted @ targets
+        sides[:, :, p:] = first_unit
         solved = np.linalg.solve(gram, sides)
         slopes[block] = solved[:, 1 : dim + 1, :p].transpose(0, 2, 1) / reach[:, :, None]
         known = ahead[refs[block]] >= 0
@@ -188,18 +228,17 @@ def tangent_growth(maps: TangentMaps, rng: np.random.Generator, n_discarded: int
     gradients = gradients.reshape(len(steps), -1, p, dim)
     active = np.repeat(inside, maps.gradients.shape[1], axis=1)
     vector = _unit(rng.normal(size=(gradients.shape[1], dim)))[0]
-    log_growth = np.full(active.shape, np.nan)
+    sizes = np.full(active.shape, np.nan)
     for step in range(len(steps)):
         newest = np.einsum("cpd,cd->cp", gradients[step], vector)
         moved, size = _unit(np.concatenate([newest, vector[:, : dim - p]], axis=1))
         # A missing map: start afresh; the bias of realigning is one of many steps.
         broken = ~np.isfinite(size) | ~active[step] | (size == 0)
-        with np.errstate(divide="ignore"):
-            log_growth[step] = np.where(broken, np.nan, np.log(size))
+        sizes[step] = np.where(broken, np.nan, size)
         if broken.any():
             moved[broken] = _unit(rng.normal(size=(int(broken.sum()), dim)))[0]
         vector = moved
-    kept = log_growth[n_discarded:].reshape(_PIECE, n_pieces, -1).transpose(1, 0, 2)
+    kept = np.log(sizes[n_discarded:]).reshape(_PIECE, n_pieces, -1).transpose(1, 0, 2)
     growth = kept.reshape(_PIECE * n_pieces, -1)[:n_steps]
     growth[:n_discarded] = np.nan
     return growth
