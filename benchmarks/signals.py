@@ -23,7 +23,7 @@ import numpy as np
 from generators import MAKERS
 
 Array = np.ndarray
-VERSION = 1  # raised whenever a generator changes, so that no cached orbit is stale
+VERSION = 2  # raised whenever a generator changes, so that no cached orbit is stale
 
 CHAOTIC = frozenset({"chaotic"})
 REGULAR = frozenset({"periodic", "quasiperiodic"})
@@ -96,13 +96,14 @@ def make(name: str, n: int, seed: int, noise: float = 0.0, dt: float | None = No
     step = signal.dt if dt is None else dt
     clean = _cached(name, n, seed, step)
     if noise:
-        clean = clean + noise * clean.std() * _rng(name, seed, "noise").normal(size=n)
+        clean = clean + noise * clean.std() * _rng(name, n, seed, "noise").normal(size=n)
     return clean
 
 
-def _rng(name: str, seed: int, purpose: str = "") -> np.random.Generator:
+def _rng(name: str, n: int, seed: int, purpose: str = "") -> np.random.Generator:
+    """Another stream for each length: a record must not be the beginning of a longer one."""
     label = hashlib.sha256(f"{name}/{purpose}".encode()).digest()
-    return np.random.default_rng([seed, int.from_bytes(label[:8], "little")])
+    return np.random.default_rng([seed, n, int.from_bytes(label[:8], "little")])
 
 
 def cache_folder() -> Path:
@@ -124,12 +125,12 @@ _SLOW = {"lorenz", "rossler", "mackey_glass", "lorenz96", "van_der_pol", "iaaft_
 
 def _cached(name: str, n: int, seed: int, dt: float) -> Array:
     if name not in _SLOW:
-        return MAKERS[name](n, dt, _rng(name, seed))
+        return MAKERS[name](n, dt, _rng(name, n, seed))
     path = cache_folder() / f"v{VERSION}" / f"{name}_{n}_{seed}_{dt:g}.npy"
     if path.exists():
         stored: Array = np.load(path)
         return stored
-    values = MAKERS[name](n, dt, _rng(name, seed))
+    values = MAKERS[name](n, dt, _rng(name, n, seed))
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(f".{os.getpid()}.npy")  # two workers may make the same orbit
     np.save(part, values)

@@ -164,3 +164,8 @@ def test_the_audit_is_idempotent_and_changes_nothing(rng):
 def test_clean_noise_raises_no_caution(rng):
     recording = as_recording(rng.normal(size=(5000, 3)))
     assert [f.code for f in recording.findings if f.level != "note"] == []
+
+
+def test_values_too_small_to_be_squared_are_refused():
+    with pytest.raises(InvalidInput, match=r"squares vanish\. Rescale"):
+        regular_segments(1e-200 * np.sin(np.arange(100.0)))

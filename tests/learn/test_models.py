@@ -234,3 +234,10 @@ def test_an_escaping_polynomial_says_so():
     fit = NVAR(n_lags=1, spacing=1, degree=1, noise=0.0).fit(x)
     assert fit.diagnostics["escaped"] > 0
     assert "free-run-escapes" in {c.code for c in fit.cautions}
+
+
+def test_models_do_not_depend_on_the_unit():
+    x = autoregression(0.7, 500)
+    for estimator in ALL:
+        plain, small = estimator.fit(x).model, estimator.fit(1e-19 * x).model
+        np.testing.assert_allclose(small.frame.scale, 1e-19 * plain.frame.scale, rtol=1e-9)

@@ -53,6 +53,19 @@ def test_noise_is_never_announced_as_chaos(seed: int) -> None:
         assert kind_of_motion(signal, seed=seed, quick=True).kind != "chaotic"
 
 
+def test_both_tests_together_have_their_size_on_noise() -> None:
+    """Two tests at 39 surrogates, Holm-corrected, reject white noise in one record of twenty."""
+    found = []
+    for seed in range(40):
+        noise = np.random.default_rng([seed, 5]).normal(size=250)
+        tests = kind_of_motion(noise, quick=True, seed=seed).surrogates
+        found.append([test.p_value for test in tests])
+    p_values = np.array(found)
+    assert int(np.sum(p_values.min(axis=1) <= 0.05 / 2)) <= 6  # more in 1 of 300 such tests
+    centre = (1 + 1 / 40) / 2  # of ranks from 1/40 to 1
+    assert np.all(np.abs(p_values.mean(axis=0) - centre) < 3.3 * 0.289 / np.sqrt(len(p_values)))
+
+
 def test_a_slow_wandering_is_not_taken_for_a_cycle() -> None:
     kinds = [kind_of_motion(np.cumsum(np.random.default_rng(s).normal(size=500)), quick=True).kind
              for s in range(40, 60)]  # fmt: skip
@@ -112,3 +125,10 @@ def test_progress_runs_from_zero_to_one() -> None:
 def test_too_few_surrogates_are_refused() -> None:
     with pytest.raises(InvalidInput, match="at least 39"):
         kind_of_motion(ar1(300, 0.3, 0), n_surrogates=19)
+
+
+@pytest.mark.parametrize("x", [np.arange(300) % 2, np.arange(300) == 99, np.arange(300) < 270])
+def test_records_that_mostly_repeat_or_rest_have_no_dimension_and_raise_no_warning(x) -> None:
+    found = kind_of_motion(x.astype(float))
+    assert found.kind != "chaotic"
+    assert found.dimension is None or not found.dimension.dimension.is_finite

@@ -103,7 +103,8 @@ def regular_segments(data: Any, *, min_length: int = 16) -> Segments:
     Raises
     ------
     InvalidInput
-        If no stretch of `min_length` samples is left, or values are too large to be squared.
+        If no stretch of `min_length` samples is left, or values are too large or vary too little
+        to be squared.
 
     Notes
     -----
@@ -185,6 +186,14 @@ def _kept_columns(recording: Recording) -> tuple[list[int], list[Finding]]:
             f"them missing."
         )
     flat = ~empty & (high <= low)
+    with np.errstate(invalid="ignore"):
+        span = np.where(flat | empty, np.inf, high - low)
+    if span.min() < 1e-75:
+        names = [recording.names[i] for i in np.flatnonzero(span < 1e-75)]
+        raise InvalidInput(
+            f"Values vary by {span.min():.3g} in {listed(names, 5)}, and their squares vanish. "
+            "Rescale the columns, or leave them out."
+        )
     keep = ~empty if (flat | empty).all() else ~(empty | flat)
     findings = []
     if empty.any():

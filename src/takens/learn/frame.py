@@ -115,7 +115,7 @@ def fit_frame(segments: Segments, max_coordinates: int) -> tuple[Frame, tuple[Fi
     stacked = segments.values[0] if len(segments.values) == 1 else np.concatenate(segments.values)
     mean = stacked.mean(axis=0)
     scale = stacked.std(axis=0)
-    flat = scale <= 1e-12 * (1.0 + np.abs(mean))  # a constant column must not be blown up
+    flat = scale <= 1e-12 * np.abs(mean)  # a constant column must not be blown up
     scale = np.where(flat, 1.0, scale)
     dim = stacked.shape[1]
     if dim <= max_coordinates:

@@ -71,7 +71,9 @@ def references_for(sections: Iterable[str]) -> list[str]:
     'C. Bandt'
     """
     keys = {key for section in sections for key in _USED_BY.get(section, ())}
-    return sorted(
-        (_PAPERS[key] for key in keys),
-        key=lambda paper: paper.split(" (")[0].split(",")[0].split(" and ")[0].split(". ")[-1],
-    )
+    return sorted((_PAPERS[key] for key in keys), key=_name_and_year)
+
+
+def _name_and_year(paper: str) -> tuple[str, str]:
+    authors, rest = paper.split(" (", 1)
+    return authors.split(",")[0].split(" and ")[0].split(". ")[-1], rest[:4]

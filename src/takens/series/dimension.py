@@ -263,7 +263,8 @@ def correlation_dimension(
     ]
     dims = np.array(fits or [chosen.dimension])
     widest = vectors_of(view, int(dims[-1]), chosen.delay).points
-    radii = np.geomspace(1e-3, 1.0, _N_RADII) * _radius_of(widest, 1.5 * _UPPER)
+    # Where most states coincide, as of a record that mostly rests, no radius holds few pairs.
+    radii = np.geomspace(1e-3, 1.0, _N_RADII) * max(_radius_of(widest, 1.5 * _UPPER), 1e-9)
     log_r = np.log(radii)
     ceiling = eckmann_ruelle_ceiling(min(view.n_samples, 20_000))
     sums, slopes, fitted, by_block, scaling = [], [], [], [], (np.nan, np.nan)
@@ -298,13 +299,15 @@ def correlation_dimension(
     agrees = known.size >= 2 and np.ptp(known[-3:]) <= 0.15 * float(np.median(known))
     status = Status.OK
     estimate = Estimate(value=np.nan, level=level)
-    if not agrees or float(np.median(known)) > ceiling:
+    if not agrees or float(np.median(known)) > ceiling or not np.isfinite(by_block).any():
         status = Status.NO_SCALING
     else:
         centre = float(np.median(known))
-        per_block = np.nanmean(np.array(by_block), axis=0)
-        n = int(np.isfinite(per_block).sum())
-        sampling = float(np.nanstd(per_block, ddof=1) / np.sqrt(n)) if n > 1 else 0.0
+        answered = np.array(by_block)
+        answered = answered[:, np.isfinite(answered).any(axis=0)]
+        per_block = np.nanmean(answered, axis=0)
+        n = len(per_block)
+        sampling = float(per_block.std(ddof=1) / np.sqrt(n)) if n > 1 else 0.0
         error = float(np.hypot(sampling, known.std(ddof=1)))
         half = float(stdtrit(max(n - 1, 1), 0.5 + level / 2)) * error
         estimate = Estimate(

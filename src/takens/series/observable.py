@@ -220,7 +220,7 @@ def neighbours(
     """
     from scipy.spatial import cKDTree
 
-    tree = cKDTree(library)
+    tree = cKDTree(library, leafsize=32)
     n = len(queries)
     distances, indices = np.full((n, k), np.inf), np.full((n, k), -1)
     pending = np.arange(n)
