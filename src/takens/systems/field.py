@@ -107,3 +107,13 @@ class AbstractField(AbstractFlow):
         waves = [full] * (self.axes - 1) + [half]
         return [w.reshape([-1 if i == j else 1 for j in range(self.axes)])
                 for i, w in enumerate(waves)]  # fmt: skip
+
+
+def phase(field: AbstractField) -> Any:
+    """Places of the points in radians per domain; of no parameter, so that a start is host-side."""
+    return 2 * np.pi * np.arange(field.n_points) / field.n_points
+
+
+def flattened(*components: Any) -> tuple[float, ...]:
+    """Fields on the grid as one state, on the host."""
+    return tuple(np.concatenate([np.ravel(values) for values in components]).tolist())

@@ -1,4 +1,4 @@
-"""Partial differential equations on periodic grids that people know."""
+"""Fields on a line, periodic: fronts, solitons, waves and their turbulence."""
 
 from typing import Any, ClassVar
 
@@ -9,7 +9,8 @@ from jaxtyping import Array
 from takens.core.integrators import AbstractIntegrator
 from takens.core.system import parameter, static
 from takens.systems.etdrk4 import ETDRK4
-from takens.systems.field import AbstractField
+from takens.systems.field import AbstractField, flattened, phase
+from takens.systems.known import AbstractKnown
 
 
 def _advection(field: AbstractField, v: Any) -> Any:
@@ -19,7 +20,7 @@ def _advection(field: AbstractField, v: Any) -> Any:
     return -0.5j * k * jnp.fft.rfft(values**2)
 
 
-class KuramotoSivashinsky(AbstractField):
+class KuramotoSivashinsky(AbstractField, AbstractKnown):
     r"""Kuramoto-Sivashinsky: flame fronts and falling films; the simplest chaotic field.
 
     .. math:: u_t = -u u_x - u_{xx} - u_{xxxx}
@@ -58,6 +59,15 @@ class KuramotoSivashinsky(AbstractField):
 
     conserves_mean: ClassVar[bool] = True
 
+    dt: ClassVar[float] = 0.5
+    references: ClassVar[tuple[str, ...]] = ("cvitanovic2010state",)
+
+    @property
+    def x0(self) -> tuple[float, ...]:  # type: ignore[override]
+        """Two long waves out of phase; within 200 time units the orbit is on the attractor."""
+        a = phase(self)
+        return flattened(np.cos(a) + np.sin(2 * a + 1) + 0.5 * np.cos(3 * a + 2))
+
     def symbol(self) -> Any:
         """``k^2 - k^4``: long waves grow, short ones decay."""
         (k,) = self.wavenumbers()
@@ -68,7 +78,7 @@ class KuramotoSivashinsky(AbstractField):
         return _advection(self, v)
 
 
-class Burgers(AbstractField):
+class Burgers(AbstractField, AbstractKnown):
     r"""Viscous Burgers: steepening against viscosity; solved exactly by Cole and Hopf.
 
     .. math:: u_t = -u u_x + \nu u_{xx}
@@ -99,6 +109,15 @@ class Burgers(AbstractField):
 
     conserves_mean: ClassVar[bool] = True
 
+    dt: ClassVar[float] = 0.1
+    references: ClassVar[tuple[str, ...]] = ("hopf1950partial",)
+
+    @property
+    def x0(self) -> tuple[float, ...]:  # type: ignore[override]
+        """A wave and its half, which steepen into two fronts."""
+        a = phase(self)
+        return flattened(np.sin(a) + 0.5 * np.sin(2 * a + 1))
+
     def symbol(self) -> Any:
         """``-viscosity k^2``."""
         (k,) = self.wavenumbers()
@@ -109,7 +128,7 @@ class Burgers(AbstractField):
         return _advection(self, v)
 
 
-class KortewegDeVries(AbstractField):
+class KortewegDeVries(AbstractField, AbstractKnown):
     r"""Korteweg-de Vries: waves on shallow water; integrable, with solitons.
 
     .. math:: u_t = -6 u u_x - u_{xxx}
@@ -138,6 +157,16 @@ class KortewegDeVries(AbstractField):
 
     conserves_mean: ClassVar[bool] = True
 
+    dt: ClassVar[float] = 0.1
+    references: ClassVar[tuple[str, ...]] = ("gardner1967method",)
+
+    @property
+    def x0(self) -> tuple[float, ...]:  # type: ignore[override]
+        """Two solitons, of speeds 2 and 0.8 at the default length; the fast one comes from behind."""
+        z = 40.0 * phase(self) / (2 * np.pi)
+        solitons = [(2.0, 10.0), (0.8, 25.0)]
+        return flattened(sum(c / 2 / np.cosh(np.sqrt(c) / 2 * (z - a)) ** 2 for c, a in solitons))
+
     def symbol(self) -> Any:
         """``i k^3``: pure dispersion. The shortest wave, whose sign is undefined, stands still."""
         (k,) = self.wavenumbers()
@@ -148,7 +177,7 @@ class KortewegDeVries(AbstractField):
         return 6 * _advection(self, v)
 
 
-class FisherKPP(AbstractField):
+class FisherKPP(AbstractField, AbstractKnown):
     r"""Fisher-KPP: growth and diffusion; fronts invade the empty state.
 
     .. math:: u_t = D u_{xx} + r u (1 - u)
@@ -183,6 +212,14 @@ class FisherKPP(AbstractField):
     n_points: int = static(256)
     integrator: AbstractIntegrator = ETDRK4(max_step=0.1)
 
+    dt: ClassVar[float] = 0.5
+    references: ClassVar[tuple[str, ...]] = ("fisher1937wave", "ablowitz1979explicit")
+
+    @property
+    def x0(self) -> tuple[float, ...]:  # type: ignore[override]
+        """A patch in the middle, about a tenth of the domain wide."""
+        return flattened(np.exp(-((3 * (phase(self) - np.pi)) ** 2)))
+
     def symbol(self) -> Any:
         """``r - D k^2``."""
         (k,) = self.wavenumbers()
@@ -193,7 +230,7 @@ class FisherKPP(AbstractField):
         return -self.rate * jnp.fft.rfft(self.on_grid(self.from_modes(v)) ** 2)
 
 
-class ComplexGinzburgLandau(AbstractField):
+class ComplexGinzburgLandau(AbstractField, AbstractKnown):
     r"""Complex Ginzburg-Landau: the amplitude of a wave just past its onset.
 
     .. math:: A_t = A + (1 + i\alpha) A_{xx} - (1 + i\beta) |A|^2 A, \quad A = \text{re} + i\,\text{im}
@@ -228,6 +265,16 @@ class ComplexGinzburgLandau(AbstractField):
     components: ClassVar[tuple[str, ...]] = ("re", "im")
     degree: ClassVar[int] = 3
 
+    dt: ClassVar[float] = 0.25
+    references: ClassVar[tuple[str, ...]] = ("aranson2002world",)
+
+    @property
+    def x0(self) -> tuple[float, ...]:  # type: ignore[override]
+        """Uneven in amplitude and phase; at the default parameters turbulent within 50 time units."""
+        a = phase(self)
+        wave = (0.8 + 0.3 * np.cos(a)) * np.exp(1j * (np.sin(2 * a + 1) + np.cos(3 * a)))
+        return flattened(wave.real, wave.imag)
+
     def symbol(self) -> Any:
         """``1 - (1 + i alpha) k^2``."""
         (k,) = self.wavenumbers()
@@ -251,114 +298,3 @@ class ComplexGinzburgLandau(AbstractField):
     def wave_counts(self) -> list[Any]:
         """Whole waves per domain, of both signs since the amplitude is complex."""
         return [np.fft.fftfreq(self.n_points, 1 / self.n_points)]
-
-
-class BrusselatorField(AbstractField):
-    r"""The Brusselator with diffusion on a square: Turing patterns and chemical waves.
-
-    .. math::
-
-        u_t = a - (b + 1) u + u^2 v + D_u \nabla^2 u, \qquad v_t = b u - u^2 v + D_v \nabla^2 v
-
-    Parameters
-    ----------
-    a, b : float
-        Feed rates. The uniform state (a, b/a) loses stability to waves at b = 1 + a^2 and to
-        patterns at b = (1 + a sqrt(D_u/D_v))^2, whichever comes first.
-    diffusivity_u, diffusivity_v : float
-        In length^2 per time.
-    length : float
-        Of a side of the periodic square.
-    n_points : int
-        Points along a side.
-    integrator : AbstractIntegrator
-
-    References
-    ----------
-    Prigogine and Lefever, J. Chem. Phys. 48, 1695 (1968).
-    """
-
-    a: Array = parameter(3.0)
-    b: Array = parameter(9.0)
-    diffusivity_u: Array = parameter(5.0)
-    diffusivity_v: Array = parameter(12.0)
-    length: Array = parameter(64.0)
-    n_points: int = static(64)
-    integrator: AbstractIntegrator = ETDRK4(max_step=0.01)
-
-    axes: ClassVar[int] = 2
-    components: ClassVar[tuple[str, ...]] = ("u", "v")
-    degree: ClassVar[int] = 3
-
-    def symbol(self) -> Any:
-        """Diffusion of both, and the linear loss of `u`."""
-        k2 = _squared(self)
-        return jnp.stack([-self.diffusivity_u * k2 - (self.b + 1), -self.diffusivity_v * k2])
-
-    def nonlinear(self, t: Any, v: Any) -> Any:
-        """Feed and autocatalysis."""
-        first, second = self.on_grid(self.from_modes(v))
-        made = first**2 * second
-        return jnp.fft.rfftn(jnp.stack([self.a + made, self.b * first - made]), axes=(1, 2))
-
-
-class GrayScott(AbstractField):
-    r"""Gray-Scott on a square: spots that divide, stripes, chaos of spots.
-
-    .. math::
-
-        u_t = D_u \nabla^2 u - u v^2 + F (1 - u), \qquad v_t = D_v \nabla^2 v + u v^2 - (F + k) v
-
-    Parameters
-    ----------
-    feed, kill : float
-        F and k, per time.
-    diffusivity_u, diffusivity_v : float
-        In length^2 per time.
-    length : float
-        Of a side of the periodic square.
-    n_points : int
-        Points along a side.
-    integrator : AbstractIntegrator
-
-    Notes
-    -----
-    The empty state (1, 0) is always stable: patterns need a seed of finite size.
-
-    References
-    ----------
-    Pearson, Science 261, 189 (1993).
-    """
-
-    feed: Array = parameter(0.04)
-    kill: Array = parameter(0.06)
-    diffusivity_u: Array = parameter(2e-5)
-    diffusivity_v: Array = parameter(1e-5)
-    length: Array = parameter(1.25)
-    n_points: int = static(64)
-    integrator: AbstractIntegrator = ETDRK4(max_step=1.0)
-
-    axes: ClassVar[int] = 2
-    components: ClassVar[tuple[str, ...]] = ("u", "v")
-    degree: ClassVar[int] = 3
-
-    def symbol(self) -> Any:
-        """Diffusion and linear loss of both."""
-        k2 = _squared(self)
-        return jnp.stack(
-            [
-                -self.diffusivity_u * k2 - self.feed,
-                -self.diffusivity_v * k2 - (self.feed + self.kill),
-            ]
-        )
-
-    def nonlinear(self, t: Any, v: Any) -> Any:
-        """Feed and autocatalysis."""
-        first, second = self.on_grid(self.from_modes(v))
-        made = first * second**2
-        return jnp.fft.rfftn(jnp.stack([self.feed - made, made]), axes=(1, 2))
-
-
-def _squared(field: AbstractField) -> Any:
-    """The Laplacian's symbol, with its sign turned."""
-    return sum(k**2 for k in field.wavenumbers())
