@@ -164,6 +164,20 @@ def test_order_of_the_fixed_step_methods(tableau, steps, slack):
     assert np.log2(coarse / fine) == pytest.approx(tableau.order, abs=slack)
 
 
+def test_stages_in_a_loop_and_written_out_are_the_same_step():
+    from takens.core.integrators import UNROLLED
+
+    wide = np.linspace(0.5, 1.5, UNROLLED + 1)
+    names = tuple(f"x{i}" for i in range(len(wide)))
+    flow = Turning(integrator=RungeKutta(0.25), names=names)
+    rolled = flow.as_map(1.0).step(0.3, jnp.asarray(wide))
+    one_by_one = [
+        float(Turning(integrator=RungeKutta(0.25)).as_map(1.0).step(0.3, jnp.array([v]))[0])
+        for v in wide
+    ]
+    np.testing.assert_allclose(rolled, one_by_one, rtol=1e-14)
+
+
 def test_tableaus_are_consistent():
     for tableau in (CLASSICAL, COOPER_VERNER):
         nodes = np.array([0.0, *(sum(row) for row in tableau.stages)])

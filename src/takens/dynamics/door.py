@@ -1,0 +1,193 @@
+"""What every analysis checks before it computes, and the interval that all of them share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import equinox as eqx
+import numpy as np
+
+from takens.core import Estimate, Fit, InvalidInput, WrongKind
+from takens.core.system import AbstractDiffusion, AbstractMap, AbstractSystem, TimeMap
+
+
+def a_system(system: Any) -> AbstractSystem:
+    """`system`, refused with the remedy when it is something else.
+
+    Raises
+    ------
+    WrongKind
+        If it is no system; a `Fit` is told to pass its model.
+    """
+    if isinstance(system, Fit):
+        raise WrongKind("A Fit was given; expected a system. Pass `fit.model`.")
+    if not isinstance(system, AbstractSystem):
+        raise WrongKind(
+            f"{type(system).__name__} was given; expected a system: a map, a flow or a diffusion. "
+            "Learn one from data with `takens.learn`, or take one from `takens.systems`."
+        )
+    return system
+
+
+def evolution(system: Any, dt: float = 1.0) -> AbstractMap:
+    """The evolution operator of a deterministic system over `dt`.
+
+    Raises
+    ------
+    WrongKind
+        If `system` is no system, or a diffusion.
+    InvalidInput
+        If a map is asked for another step than 1, or a flow for a step that is zero or not finite.
+    """
+    return a_system(system).as_map(dt)
+
+
+def a_diffusion(system: Any) -> AbstractDiffusion:
+    """`system`, refused when it is not stochastic.
+
+    Raises
+    ------
+    WrongKind
+        If `system` is deterministic or no system.
+    """
+    if not isinstance(a_system(system), AbstractDiffusion):
+        raise WrongKind(
+            f"{type(system).__name__} is deterministic; this question needs a diffusion. "
+            "Write one with a drift and a diffusion."
+        )
+    return system
+
+
+def state(system: AbstractSystem, x0: Any, what: str = "x0") -> np.ndarray:
+    """`x0` as an array of shape (dim,), a copy.
+
+    Raises
+    ------
+    InvalidInput
+        If the shape is another, or a value is not finite.
+    """
+    x = np.array(x0, dtype=float)
+    if x.shape != (system.dim,):
+        raise InvalidInput(
+            f"{what} has shape {x.shape}; {type(system).__name__} has states of shape "
+            f"({system.dim},): {_few(system.names)}. Give one value for each."
+        )
+    return _finite(x, what)
+
+
+def states(system: AbstractSystem, x0: Any, what: str = "x0") -> np.ndarray:
+    """`x0` as an array of shape (sample, dim), a copy.
+
+    Raises
+    ------
+    InvalidInput
+        If the shape is another, there is no sample, or a value is not finite.
+    """
+    x = np.array(x0, dtype=float)
+    if x.ndim != 2 or x.shape[1] != system.dim or len(x) == 0:
+        raise InvalidInput(
+            f"{what} has shape {x.shape}; expected (sample, {system.dim}), one state of "
+            f"{type(system).__name__} a row. Give at least one row."
+        )
+    return _finite(x, what)
+
+
+def sweep_values(system: AbstractSystem, parameter: str, values: Any) -> np.ndarray:
+    """`values` as a finite array of shape (value,) or (value, ...) for an array field.
+
+    Raises
+    ------
+    InvalidInput
+        If the system has no such parameter, or the values do not fit it.
+    """
+    system.with_parameters(**{parameter: getattr(system, parameter, None)})  # refuses other names
+    array = np.array(values, dtype=float)
+    field = np.shape(getattr(system, parameter))
+    if array.ndim == 0 or array.shape[1:] != field or len(array) == 0:
+        raise InvalidInput(
+            f"values has shape {array.shape}; expected (value, *{field}): one {parameter} a row."
+        )
+    return _finite(array, "values")
+
+
+def vary(evolution: AbstractMap, parameter: str, value: Any) -> AbstractMap:
+    """The evolution operator of the system with another, possibly traced, parameter value."""
+    if isinstance(evolution, TimeMap):
+        flow = evolution.flow.with_parameters(**{parameter: value})
+        return eqx.tree_at(lambda m: m.flow, evolution, flow)
+    return evolution.with_parameters(**{parameter: value})
+
+
+def counts(**given: int) -> None:
+    """Whole numbers, each at least its rule: names starting with ``n_`` from 1, others from 0.
+
+    Raises
+    ------
+    InvalidInput
+        If one is not a whole number or is too small.
+    """
+    for name, value in given.items():
+        least = 0 if name in ("n_transient", "seed") else 1
+        whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+        if not whole or value < least:
+            raise InvalidInput(f"{name} = {value!r}; expected a whole number from {least} on.")
+
+
+def fraction(**given: float) -> None:
+    """Numbers strictly between zero and one.
+
+    Raises
+    ------
+    InvalidInput
+        If one is not.
+    """
+    for name, value in given.items():
+        if not 0 < value < 1:
+            raise InvalidInput(f"{name} = {value!r}; expected a number between 0 and 1.")
+
+
+def half_width(error: Any, n_blocks: int, level: float) -> Any:
+    """Half the length of a t interval for a mean of `n_blocks` blocks with standard error `error`."""
+    from scipy.special import stdtrit
+
+    return float(stdtrit(max(n_blocks - 1, 1), 0.5 + level / 2)) * error
+
+
+def block_estimate(
+    blocks: np.ndarray, *, level: float = 0.9, unit: str = "", what: str = "the orbit"
+) -> Estimate:
+    """Mean of block means, shape (block,), with its t interval."""
+    error = float(np.std(blocks, ddof=1) / len(blocks) ** 0.5) if len(blocks) > 1 else np.nan
+    value = float(np.mean(blocks))
+    reach = half_width(error, len(blocks), level)
+    return Estimate(
+        value=value,
+        interval=(value - reach, value + reach),
+        standard_error=error,
+        level=level,
+        unit=unit,
+        method=f"t interval over {len(blocks)} blocks of {what}",
+    )
+
+
+def describe(system: AbstractSystem) -> dict[str, Any]:
+    """What a result's provenance says of a system: its class and the values of its small fields."""
+    import dataclasses
+
+    parameters = {}
+    for field in dataclasses.fields(system):
+        value = getattr(system, field.name)
+        if eqx.is_array(value) and value.size <= 16:
+            parameters[field.name] = np.asarray(value).tolist()
+    return {"system": type(system).__name__, "parameters": parameters}
+
+
+def _finite(x: np.ndarray, what: str) -> np.ndarray:
+    if not np.isfinite(x).all():
+        raise InvalidInput(f"{what} holds NaN or infinity. Give finite numbers.")
+    return x
+
+
+def _few(names: tuple[str, ...]) -> str:
+    shown = ", ".join(names[:6])
+    return f"{shown}, ..." if len(names) > 6 else shown
