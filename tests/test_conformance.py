@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import takens
-from takens import learn, series, systems, testing, validate
+from takens import dynamics, learn, series, systems, testing, validate
 from takens.core import AbstractEstimator, AbstractResult
 from takens.core.integrators import AbstractIntegrator, Adaptive
 from takens.core.system import AbstractFlow, AbstractMap, AbstractSystem, parameter
@@ -38,6 +38,12 @@ RESULTS = {
     "CorrelationDimension": lambda: series.correlation_dimension(SIGNAL, throw=False),
     "PermutationEntropy": lambda: series.permutation_entropy(SIGNAL),
     "Motion": lambda: series.kind_of_motion(SIGNAL, quick=True),
+    "LyapunovSpectrum": lambda: dynamics.lyapunov_spectrum(
+        systems.HenonMap(), [0.1, 0.1], n_steps=400
+    ),
+    "LyapunovDiagram": lambda: dynamics.lyapunov_diagram(
+        systems.LogisticMap(), "r", [3.2, 4.0], [0.3], n_steps=400
+    ),
     "Backtest": lambda: validate.backtest(SIGNAL, estimators=[learn.Persistence()]),
     "LongRun": lambda: validate.long_run(
         learn.LinearAutoregression().fit(SIGNAL), SIGNAL, n_steps=256, n_transient=16

@@ -29,6 +29,7 @@ ROOMS_WITH_DOORS = (
     "takens.systems",
     "takens.series",
     "takens.learn",
+    "takens.dynamics",
     "takens.validate",
 )
 
@@ -39,6 +40,7 @@ OTHER_FIRST_ARGUMENT = {
     "takens.data.load": "names a data set",
     "takens.data.open_any": "takes a path or the name of a data set",
     "takens.data.audit": "works behind the door, on a recording being read",
+    "takens.dynamics.kaplan_yorke_dimension": "a formula on exponents",
     "takens.learn.simulate": "takes a learned model with its own window of the past",
     "takens.validate.default_estimators": "lists settings, no data yet",
     "takens.validate.long_run": "takes what learning returned, with its residuals",

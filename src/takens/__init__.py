@@ -31,7 +31,18 @@ _NAMES = {
     "Report": "takens.report",
     "analyse": "takens.report",
 }
-_ROOMS = ("core", "plot", "data", "systems", "series", "learn", "validate", "report", "testing")
+_ROOMS = (
+    "core",
+    "plot",
+    "data",
+    "systems",
+    "series",
+    "learn",
+    "dynamics",
+    "validate",
+    "report",
+    "testing",
+)
 
 __all__ = [*_NAMES, *_ROOMS, "__version__"]  # noqa: PLE0604  (all are strings)
 

@@ -1,6 +1,8 @@
 """How a flow or a diffusion is carried from one time to another. A method is data plus an order."""
 
 import abc
+import functools
+import operator
 from typing import Any
 
 import equinox as eqx
@@ -10,8 +12,7 @@ import numpy as np
 
 from takens.core.errors import InvalidInput
 
-
-UNROLLED = 8  # up to this many components the stages are written out, which runs faster
+UNROLLED = 4  # up to this many components the stages are written out, which runs faster
 
 
 class AbstractIntegrator(eqx.Module):
@@ -123,10 +124,8 @@ class RungeKutta(AbstractIntegrator):
             return self._step(flow, t + index * h, h, state, u), None
 
         if n_substeps == 1:
-            x, _ = one(x, 0.0)
-        else:
-            x, _ = jax.lax.scan(one, x, jnp.arange(float(n_substeps)))
-        return x
+            return one(x, 0.0)[0]
+        return jax.lax.scan(one, x, jnp.arange(float(n_substeps)))[0]
 
     def _step(self, flow: Any, t: Any, h: Any, x: Any, u: Any) -> Any:
         if x.size > UNROLLED:
@@ -155,11 +154,9 @@ class RungeKutta(AbstractIntegrator):
 
 
 def _weighted(weights: tuple[float, ...], slopes: list[Any]) -> Any:
-    terms = [w * k for w, k in zip(weights, slopes, strict=True) if w != 0]
-    total = terms[0]
-    for term in terms[1:]:
-        total = total + term
-    return total
+    return functools.reduce(
+        operator.add, (w * k for w, k in zip(weights, slopes, strict=True) if w != 0)
+    )
 
 
 class Adaptive(AbstractIntegrator):
@@ -219,18 +216,10 @@ def _controlled(solver: Any, settings: Any, flow: Any, t: Any, dt: Any, x: Any, 
     import diffrax
 
     solution = diffrax.diffeqsolve(
-        diffrax.ODETerm(flow.vector_field),
-        solver,
-        t,
-        t + dt,
-        None,
-        x,
-        args=u,
+        diffrax.ODETerm(flow.vector_field), solver, t, t + dt, None, x, args=u,
         stepsize_controller=diffrax.PIDController(rtol=settings.rtol, atol=settings.atol),
-        max_steps=settings.max_steps,
-        adjoint=diffrax.ForwardMode(),
-        throw=False,
-    )
+        max_steps=settings.max_steps, adjoint=diffrax.ForwardMode(), throw=False,
+    )  # fmt: skip
     okay = solution.result == diffrax.RESULTS.successful
     return solution.ys[-1] * jnp.where(okay, 1.0, jnp.nan)  # poisons value and tangent alike
 
@@ -288,9 +277,8 @@ class Milstein(AbstractStochasticIntegrator):
             b = noise(state)
             along = jax.vmap(lambda column: jax.jvp(noise, (state,), (column,))[1])(b.T)
             area = 0.5 * (dw[:, None] * dw[None, :] - h * jnp.eye(dw.shape[0]))
-            return (
-                system.drift(now, state, u) * h + b @ dw + jnp.einsum("kij,jk->i", along, area)
-            )  # Kloeden and Platen (1992), eq. 10.3.16
+            ito = jnp.einsum("kij,jk->i", along, area)  # Kloeden and Platen (1992), eq. 10.3.16
+            return system.drift(now, state, u) * h + b @ dw + ito
 
         return _noisy(increment, system, t, dt, x, u, key, n_substeps)
 

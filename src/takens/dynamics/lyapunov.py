@@ -13,6 +13,7 @@ import numpy as np
 
 from takens.core import AbstractResult, Estimate, Finding, InvalidInput, Status, require
 from takens.core.system import AbstractMap, TimeMap
+from takens.dynamics.dimension import jackknife, kaplan_yorke_dimension
 from takens.dynamics.door import (
     block_estimate,
     counts,
@@ -21,9 +22,6 @@ from takens.dynamics.door import (
     fraction,
     half_width,
     state,
-    states,
-    sweep_values,
-    vary,
 )
 from takens.dynamics.tangent import orthonormalise, push
 
@@ -68,14 +66,14 @@ class LyapunovSpectrum(AbstractResult):
     @property
     def kaplan_yorke(self) -> Estimate:
         """Kaplan-Yorke dimension, with a jackknife interval over blocks; NaN without a crossing."""
-        return _jackknife(self.blocks, kaplan_yorke_dimension, self.level)
+        return jackknife(self.blocks, kaplan_yorke_dimension, self.level)
 
     @property
     def entropy_bound(self) -> Estimate:
         """Sum of the positive exponents: an upper bound of the metric entropy (Ruelle), equal to
         it under Pesin's conditions. Per time unit.
         """  # noqa: D205
-        return _jackknife(self.blocks, lambda e: float(np.sum(e[e > 0])), self.level)
+        return jackknife(self.blocks, lambda e: float(np.sum(e[e > 0])), self.level)
 
     @property
     def sum(self) -> Estimate:
@@ -126,60 +124,7 @@ class LyapunovSpectrum(AbstractResult):
         )
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
-class LyapunovDiagram(AbstractResult):
-    """Lyapunov exponents over the values of one parameter.
-
-    Parameters
-    ----------
-    parameter : str
-        Name of the swept field.
-    values : array, shape (value,)
-        Its values.
-    exponents, standard_error : array, shape (value, exponent)
-        Per time unit; NaN where the orbit was lost.
-    """
-
-    parameter: str
-    values: np.ndarray
-    exponents: np.ndarray
-    standard_error: np.ndarray
-
-    def summary(self) -> str:
-        """Where the largest exponent is positive."""
-        largest, error = self.exponents[:, 0], self.standard_error[:, 0]
-        positive = np.mean(largest > 2 * error)
-        lost = np.mean(np.isnan(largest))
-        return (
-            f"{len(self.values)} values of {self.parameter} from {self.values[0]:g} to "
-            f"{self.values[-1]:g}: the largest exponent is above twice its error at "
-            f"{positive:.0%}, the orbit was lost at {lost:.0%}."
-        )
-
-    def plot(self, ax: Any = None) -> Any:
-        """Exponents against the parameter."""
-        from takens import plot
-
-        ax = plot.axes(ax)
-        for i in range(min(self.exponents.shape[1], 8)):
-            colour = plot.COLOURS[i % len(plot.COLOURS)]
-            plot.line(ax, self.values, self.exponents[:, i], color=colour,
-                      label=f"$\\lambda_{{{i + 1}}}$")  # fmt: skip
-        ax.axhline(0.0, color="0.5", lw=0.8)
-        return plot.labels(ax, self.parameter, "Lyapunov exponent")
-
-    def to_xarray(self) -> xr.Dataset:
-        """Exponents with their errors over the parameter."""
-        import xarray as xr
-
-        dims = (self.parameter, "index")
-        return xr.Dataset(
-            {"exponent": (dims, self.exponents), "standard_error": (dims, self.standard_error)},
-            {self.parameter: self.values},
-        )
-
-
-def _stretch(evolution: AbstractMap, x: Any, frame: Any, n: Any, n_steps: Any, u: Any) -> Any:
+def stretch(evolution: AbstractMap, x: Any, frame: Any, n: Any, n_steps: Any, u: Any) -> Any:
     """Orbit and frame after `n_steps` steps; summed log stretching and its widest spread."""
 
     def one(index: Any, carry: Any) -> Any:
@@ -194,61 +139,7 @@ def _stretch(evolution: AbstractMap, x: Any, frame: Any, n: Any, n_steps: Any, u
     return jax.lax.fori_loop(0, n_steps, one, start)
 
 
-_stretch_one = eqx.filter_jit(_stretch)
-
-
-@eqx.filter_jit
-def _stretch_many(
-    evolution: AbstractMap, x: Any, frame: Any, n: Any, n_steps: Any, u: Any, parameter: str,
-    values: Any,
-) -> Any:  # fmt: skip
-    def one(value: Any, x: Any, frame: Any) -> Any:
-        return _stretch(vary(evolution, parameter, value), x, frame, n, n_steps, u)
-
-    return jax.vmap(one)(values, x, frame)
-
-
-def kaplan_yorke_dimension(exponents: Any) -> float:
-    r"""Kaplan-Yorke (Lyapunov) dimension of a spectrum.
-
-    :math:`D = j + \sum_{i \le j} \lambda_i / |\lambda_{j+1}|` with the largest j for which the
-    partial sum is not negative.
-
-    Parameters
-    ----------
-    exponents : array, shape (exponent,)
-        In descending order; all, or at least one more than reach a negative sum.
-
-    Returns
-    -------
-    float
-        Zero if the largest is negative; NaN if the partial sums never become negative, unless
-        the sum over all of them is zero, where the dimension is their number.
-
-    Notes
-    -----
-    Equals the information dimension for typical systems by conjecture, not by theorem.
-
-    References
-    ----------
-    Kaplan and Yorke, Lecture Notes in Mathematics 730, 204 (1979).
-
-    Examples
-    --------
-    >>> kaplan_yorke_dimension([0.9056, 0.0, -14.5721])
-    2.0621
-    """
-    spectrum = np.sort(np.asarray(exponents, dtype=float))[::-1]
-    if np.isnan(spectrum).any() or spectrum.size == 0:
-        return float("nan")
-    partial = np.cumsum(spectrum)
-    j = int(np.sum(np.logical_and.accumulate(partial >= 0)))
-    if j == 0:
-        return 0.0
-    if j == len(spectrum):
-        scale = np.abs(spectrum).max()
-        return float(j) if abs(partial[-1]) <= 1e-6 * scale else float("nan")
-    return float(j + partial[j - 1] / abs(spectrum[j]))
+_stretch_one = eqx.filter_jit(stretch)
 
 
 def lyapunov_spectrum(
@@ -315,9 +206,9 @@ def lyapunov_spectrum(
     Cost: `n_steps` steps of the system with `n_exponents` tangents each, and as many
     factorisations of cost ``dim * n_exponents**2``; memory ``dim * n_exponents``. The exponents
     belong to the orbit: with several attractors, or on an orbit that sticks near islands, another
-    start gives others. An exponent of zero carries an interval that is too wide, since its block
-    averages cancel. The exponents of a learned model are those of the data only as far as the
-    model is right.
+    start gives others. Where block averages cancel (the zero exponent of a flow, a map
+    conjugate to one of constant slope) the interval is wider than it need be. The exponents of a
+    learned model are those of the data only as far as the model is right.
 
     References
     ----------
@@ -325,8 +216,8 @@ def lyapunov_spectrum(
 
     Examples
     --------
-    >>> from takens.systems import Logistic
-    >>> spectrum = lyapunov_spectrum(Logistic(r=4.0), [0.3], n_steps=20_000)
+    >>> from takens.systems import LogisticMap
+    >>> spectrum = lyapunov_spectrum(LogisticMap(r=4.0), [0.3], n_steps=20_000)
     >>> low, high = spectrum.intervals[0]
     >>> bool(low < np.log(2) < high)
     True
@@ -340,14 +231,14 @@ def lyapunov_spectrum(
         raise InvalidInput(f"n_exponents = {n_exponents}; expected 1 to {system.dim}.")
     if n_steps < 2 * N_BLOCKS:
         raise InvalidInput(f"n_steps = {n_steps}; {N_BLOCKS} blocks need {2 * N_BLOCKS} or more.")
-    frame = _first_frame(k, system.dim, seed)
+    frame = first_frame(int(k), system.dim, seed)
     step_map, n_rounds, settled = _resolved(step_map, x, frame, n_steps, n_transient, u)
     cautions: list[Finding] = []
     x, frame, n = settled
     size = n_rounds // N_BLOCKS
     blocks, spread, step = np.full((N_BLOCKS, k), np.nan), 0.0, _step_of(step_map)
     for index in range(N_BLOCKS):
-        x, frame, growth, widest = _stretch_one(step_map, x, frame, *_count(n, size), u)
+        x, frame, growth, widest = _stretch_one(step_map, x, frame, *count(n, size), u)
         if not np.isfinite(np.asarray(x)).all():
             break
         blocks[index] = np.asarray(growth) / (size * step)
@@ -367,101 +258,13 @@ def lyapunov_spectrum(
     )  # fmt: skip
 
 
-def lyapunov_diagram(
-    system: Any,
-    parameter: str,
-    values: Any,
-    x0: Any,
-    *,
-    dt: float = 1.0,
-    n_steps: int = 2_000,
-    n_transient: int = 500,
-    n_exponents: int | None = None,
-    u: Any = None,
-    seed: int = 0,
-) -> LyapunovDiagram:
-    """Lyapunov exponents over the values of one parameter, all computed as one batch.
-
-    Parameters
-    ----------
-    system : AbstractMap or AbstractFlow
-        Known or learned.
-    parameter : str
-        Name of a field of the system.
-    values : array, shape (value,)
-        Its values.
-    x0 : array, shape (dim,) or (value, dim)
-        One start for all values, or one for each.
-    dt : float
-        Time between orthonormalisations; it is not shortened here, see `lyapunov_spectrum`.
-    n_steps, n_transient : int
-        In multiples of `dt`.
-    n_exponents : int, optional
-        How many of the largest; all when not given.
-    u : array, shape (input,), optional
-        A constant input.
-    seed : int
-        Of the first tangent vectors.
-
-    Returns
-    -------
-    LyapunovDiagram
-        NaN where an orbit was lost; the others are not touched by it.
-
-    Raises
-    ------
-    WrongKind, InvalidInput
-        As in `lyapunov_spectrum`, and if the system has no such parameter.
-
-    Notes
-    -----
-    Cost: that of `lyapunov_spectrum` times the number of values, in one compiled batch.
-
-    Examples
-    --------
-    >>> from takens.systems import Logistic
-    >>> found = lyapunov_diagram(Logistic(), "r", [3.2, 4.0], [0.3], n_steps=4_000)
-    >>> found.exponents[:, 0] > 0
-    array([False,  True])
-    """
-    step_map = evolution(system, dt)
-    swept = sweep_values(system, parameter, values)
-    start = np.asarray(x0, dtype=float)
-    if start.ndim == 1:
-        start = np.tile(state(system, start), (len(swept), 1))
-    start = states(system, start)
-    counts(n_steps=n_steps, n_transient=n_transient, seed=seed)
-    k = system.dim if n_exponents is None else n_exponents
-    if len(start) != len(swept) or not 1 <= k <= system.dim:
-        raise InvalidInput(
-            f"{len(start)} starts and n_exponents = {k} were given for {len(swept)} values of a "
-            f"system of dimension {system.dim}. Give one start for each value."
-        )
-    frame = np.tile(_first_frame(k, system.dim, seed), (len(swept), 1, 1))
-    sweep = (u, parameter, swept)
-    x, frame, _, _ = _stretch_many(step_map, start, frame, *_count(0, n_transient), *sweep)
-    size, n, blocks = max(1, n_steps // N_BLOCKS), n_transient, []
-    for _ in range(N_BLOCKS):
-        x, frame, growth, _ = _stretch_many(step_map, x, frame, *_count(n, size), *sweep)
-        blocks.append(np.asarray(growth) / (size * dt))
-        n += size
-    table = np.stack(blocks) * np.where(np.isfinite(np.asarray(x)).all(axis=1), 1, np.nan)[:, None]
-    return LyapunovDiagram(
-        parameter=parameter,
-        values=swept,
-        exponents=table.mean(axis=0),
-        standard_error=table.std(axis=0, ddof=1) / N_BLOCKS**0.5,
-        provenance=describe(system) | {"dt": dt, "n_steps": n_steps, "n_transient": n_transient,
-                                       "seed": seed},
-    )  # fmt: skip
-
-
-def _first_frame(k: int, dim: int, seed: int) -> np.ndarray:
+def first_frame(k: int, dim: int, seed: int) -> np.ndarray:
+    """Random orthonormal rows, shape (k, dim)."""
     rng = np.random.default_rng(seed)
     return np.linalg.qr(rng.normal(size=(dim, k)))[0].T.copy()
 
 
-def _count(n: int, n_steps: int) -> tuple[np.ndarray, np.ndarray]:
+def count(n: int, n_steps: int) -> tuple[np.ndarray, np.ndarray]:
     """As arrays, because a Python number would be compiled in."""
     return np.asarray(float(n)), np.asarray(n_steps)
 
@@ -477,7 +280,7 @@ def _resolved(
     factor = 1
     while True:
         pilot = max(n_transient, 20) * factor
-        y, settled, _, spread = _stretch_one(step_map, x, frame, *_count(0, pilot), u)
+        y, settled, _, spread = _stretch_one(step_map, x, frame, *count(0, pilot), u)
         fine = not float(spread) > RESOLVED
         if fine or factor >= 1024 or not isinstance(step_map, TimeMap):
             return step_map, n_steps * factor, (y, settled, pilot)
@@ -516,20 +319,4 @@ def _assembled(
         status=status,
         cautions=cautions,
         provenance=provenance,
-    )
-
-
-def _jackknife(blocks: np.ndarray, of: Callable[[np.ndarray], float], level: float) -> Estimate:
-    """A function of the mean of blocks, with the jackknife's standard error."""
-    count, total = len(blocks), blocks.sum(axis=0)
-    value = of(total / count)
-    left_out = np.array([of((total - block) / (count - 1)) for block in blocks])
-    error = float(np.sqrt((count - 1) / count * np.sum((left_out - left_out.mean()) ** 2)))
-    reach = half_width(error, count, level)
-    return Estimate(
-        value=value,
-        interval=(value - reach, value + reach),
-        standard_error=error,
-        level=level,
-        method=f"jackknife over {count} blocks of the orbit",
     )

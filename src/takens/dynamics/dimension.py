@@ -1,0 +1,70 @@
+"""Numbers that follow from a Lyapunov spectrum."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from takens.core import Estimate
+from takens.dynamics.door import half_width
+
+
+def kaplan_yorke_dimension(exponents: Any) -> float:
+    r"""Kaplan-Yorke (Lyapunov) dimension of a spectrum.
+
+    :math:`D = j + \sum_{i \le j} \lambda_i / |\lambda_{j+1}|` with the largest j for which the
+    partial sum is not negative.
+
+    Parameters
+    ----------
+    exponents : array, shape (exponent,)
+        In descending order; all, or at least one more than reach a negative sum.
+
+    Returns
+    -------
+    float
+        Zero if the largest is negative; NaN if the partial sums never become negative, unless
+        the sum over all of them is zero, where the dimension is their number.
+
+    Notes
+    -----
+    Equals the information dimension for typical systems by conjecture, not by theorem.
+
+    References
+    ----------
+    Kaplan and Yorke, Lecture Notes in Mathematics 730, 204 (1979).
+
+    Examples
+    --------
+    >>> kaplan_yorke_dimension([0.9056, 0.0, -14.5721])
+    2.0621
+    """
+    spectrum = np.sort(np.asarray(exponents, dtype=float))[::-1]
+    if np.isnan(spectrum).any() or spectrum.size == 0:
+        return float("nan")
+    partial = np.cumsum(spectrum)
+    j = int(np.sum(np.logical_and.accumulate(partial >= 0)))
+    if j == 0:
+        return 0.0
+    if j == len(spectrum):
+        scale = np.abs(spectrum).max()
+        return float(j) if abs(partial[-1]) <= 1e-6 * scale else float("nan")
+    return float(j + partial[j - 1] / abs(spectrum[j]))
+
+
+def jackknife(blocks: np.ndarray, of: Callable[[np.ndarray], float], level: float) -> Estimate:
+    """A function of the mean of blocks, with the jackknife's standard error."""
+    count, total = len(blocks), blocks.sum(axis=0)
+    value = of(total / count)
+    left_out = np.array([of((total - block) / (count - 1)) for block in blocks])
+    error = float(np.sqrt((count - 1) / count * np.sum((left_out - left_out.mean()) ** 2)))
+    reach = half_width(error, count, level)
+    return Estimate(
+        value=value,
+        interval=(value - reach, value + reach),
+        standard_error=error,
+        level=level,
+        method=f"jackknife over {count} blocks of the orbit",
+    )
