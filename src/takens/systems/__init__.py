@@ -3,6 +3,10 @@
 from takens.systems.chaos import Lorenz63 as Lorenz63
 from takens.systems.chaos import Lorenz96 as Lorenz96
 from takens.systems.chaos import Rossler as Rossler
+from takens.systems.delay import AbstractDelayFlow as AbstractDelayFlow
+from takens.systems.delay import DelayedLogistic as DelayedLogistic
+from takens.systems.delay import LinearDelay as LinearDelay
+from takens.systems.delay import MackeyGlass as MackeyGlass
 from takens.systems.etdrk4 import ETDRK4 as ETDRK4
 from takens.systems.field import AbstractField as AbstractField
 from takens.systems.fields import Burgers as Burgers
