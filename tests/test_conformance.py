@@ -54,8 +54,11 @@ RESULTS = {
 KNOWN = {entry.name: entry for entry in systems.catalogue()}
 # Settings under which a system is small enough for finite differences in every direction.
 SMALL = {
-    cls.__name__: {"n_points": 8 if cls.axes == 1 else 4}
-    for cls in testing.discovered(systems.AbstractField)
+    **{
+        cls.__name__: {"n_points": 8 if cls.axes == 1 else 4}
+        for cls in testing.discovered(systems.AbstractField)
+    },
+    **{cls.__name__: {"n_nodes": 7} for cls in testing.discovered(systems.AbstractDelayFlow)},
 }
 
 
