@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -21,6 +23,7 @@ from takens.learn import (
 )
 from takens.learn.delay import pairs
 from takens.learn.frame import fit_frame
+from takens.learn.host import host_map
 from takens.learn.moments import moments, with_intercept
 from takens.learn.polynomial import derivative_gram, monomial_table, monomials
 from takens.learn.simulate import residual_table
@@ -126,18 +129,51 @@ def test_analog_maps_are_exact_for_a_linear_law():
 @pytest.mark.parametrize("estimator", ALL, ids=lambda e: e.label)
 def test_host_and_device_simulate_alike(estimator):
     x = np.sin(0.5 * np.arange(300)) + 0.1 * np.random.default_rng(2).normal(size=300)
-    fit = estimator.fit(x)
-    model, rng = fit.model, np.random.default_rng(3)
+    fit = estimator.learn(regular_segments(x))
+    host, model, rng = fit.model, fit.model.system(), np.random.default_rng(3)
     starts = np.stack([np.asarray(model.encode(x[:k, None])) for k in (50, 120, 200)])
     numbers = np.array([49.0, 119.0, 199.0])
     table = residual_table(fit.diagnostics["residuals"])
     draws = rng.integers(0, len(table), size=(12, 3))
     inputs = np.zeros((12, 3, 0))
-    last, path = simulate(model, starts, numbers, inputs, table, draws)
-    slow_last, slow = simulate.dispatch(object)(model, starts, numbers, inputs, table, draws)
+    last, path = simulate(host, starts, numbers, inputs, table, draws)
+    slow_last, slow = simulate(model, starts, numbers, inputs, table, draws)
     np.testing.assert_allclose(path, slow, atol=1e-9)
     np.testing.assert_allclose(last, slow_last, atol=1e-9)
     assert np.ptp(path) > 0
+
+
+@pytest.mark.parametrize("estimator", ALL, ids=lambda e: e.label)
+def test_host_and_device_carry_tangent_vectors_alike(estimator):
+    rng = np.random.default_rng(4)
+    u = rng.normal(size=(300, 2))
+    x = np.sin(0.5 * np.arange(300)) + 0.1 * rng.normal(size=300)
+    data = Trajectory(times=np.arange(300.0), states=np.stack([x, x**2], axis=1), inputs=u)
+    fit = estimator.learn(regular_segments(data))
+    states = np.stack([fit.model.system().encode(data.states[:k]) for k in (90, 200)])
+    vectors = rng.normal(size=states.shape)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    table = residual_table(fit.diagnostics["residuals"])
+    draws = rng.integers(0, len(table), size=(9, 2))
+    ways = [
+        host_map(m).tangent_orbits(states, vectors, 7.0, np.array([0.1, -0.2]), table, draws)
+        for m in (fit.model, fit.model.system())
+    ]
+    for fast, slow in zip(*ways, strict=True):
+        np.testing.assert_allclose(fast, slow, atol=1e-8)
+    assert np.isfinite(ways[0][2]).all()
+
+
+def test_learning_and_forecasting_on_the_host_never_start_the_compiler():
+    code = (
+        "import sys, numpy as np, takens.validate as v\n"
+        "from takens.data import regular_segments\n"
+        "s = regular_segments(np.sin(0.3 * np.arange(400)) + 0.1 * np.cos(np.arange(400.0) ** 2))\n"
+        "b = v.backtest(s); v.long_run(b.estimators[-1].learn(s), s, n_steps=256)\n"
+        "print(sorted({'jax', 'equinox', 'diffrax'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
 
 
 def test_no_pair_spans_a_break():

@@ -115,9 +115,9 @@ class Witness(AbstractDelayEstimator):
         ]
         self.seen.append(max(ends))
 
-    def fit_segments(self, segments, *, seed=0):
+    def learn(self, segments, *, seed=0):
         self._look(segments)
-        return Persistence().fit_segments(segments, seed=seed)
+        return Persistence().learn(segments, seed=seed)
 
 
 def test_training_sees_only_the_past():

@@ -1,13 +1,31 @@
 """From observations to systems: estimators whose models are maps on a window of the past."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 from takens.learn.analog import Analog as Analog
 from takens.learn.climatology import Climatology as Climatology
 from takens.learn.climatology import SeasonalClimatology as SeasonalClimatology
 from takens.learn.delay import AbstractDelayEstimator as AbstractDelayEstimator
-from takens.learn.delay import AbstractDelayMap as AbstractDelayMap
 from takens.learn.dmd import DMD as DMD
-from takens.learn.frame import Frame as Frame
+from takens.learn.host import AbstractHostMap as AbstractHostMap
 from takens.learn.linear import LinearAutoregression as LinearAutoregression
 from takens.learn.nvar import NVAR as NVAR
 from takens.learn.persistence import Persistence as Persistence
+from takens.learn.simulate import HostedSystem as HostedSystem
 from takens.learn.simulate import simulate as simulate
+
+if TYPE_CHECKING:
+    from takens.learn.maps import AbstractDelayMap as AbstractDelayMap
+    from takens.learn.maps import Frame as Frame
+
+_SYSTEMS = ("AbstractDelayMap", "Frame")  # need JAX, and are imported when first used
+
+
+def __getattr__(name: str) -> Any:
+    if name in _SYSTEMS:
+        from takens.learn import maps
+
+        return getattr(maps, name)
+    raise AttributeError(f"module 'takens.learn' has no attribute {name!r}")

@@ -3,27 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+import functools
+from typing import TYPE_CHECKING, Any
 
-import equinox as eqx
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
 
 from takens.core import Finding, Fit, InvalidInput
-from takens.core.system import parameter
 from takens.data import Segments
 from takens.learn.delay import (
-    MAX_RESIDUALS,
     AbstractDelayEstimator,
-    AbstractDelayMap,
     Pairs,
     frame_for,
     input_count,
     pairs,
     residual_sample,
 )
-from takens.learn.frame import Frame, HostFrame
 from takens.learn.holdout import (
     correlation_length,
     holdout,
@@ -31,64 +25,14 @@ from takens.learn.holdout import (
     multistep_score,
     simplest_first,
 )
-from takens.learn.simulate import march, simulate
+from takens.learn.host import MAX_RESIDUALS, AbstractHostMap, AbstractMarchingMap, folded, gathered
+
+if TYPE_CHECKING:
+    from takens.learn.maps import LocalLinearMap
 
 MAX_COORDINATES = 8
 TUNING_LIBRARY = 600
 MAX_NEIGHBOURS = 128
-
-
-class LocalLinearMap(AbstractDelayMap):
-    """``z[n+1] = value[i] + slope[i] (w - point[i])``, i the nearest library point to ``w``.
-
-    What overshoots the range of the library is folded back into it, so that the run stays bounded
-    and its tangent map keeps its size.
-
-    Parameters
-    ----------
-    frame : Frame
-    points : array, shape (library, variable)
-        Delay coordinates, and inputs after them.
-    values : array, shape (library, n_coordinates)
-    slopes : array, shape (library, n_coordinates, variable)
-    low, high : array, shape (n_coordinates,)
-        Range of the library.
-
-    Notes
-    -----
-    Continuous only within the cells of the library; one step searches the whole library.
-    """
-
-    frame: Frame
-    points: Float[Array, "library variable"] = parameter()
-    values: Float[Array, "library coordinate"] = parameter()
-    slopes: Float[Array, "library coordinate variable"] = parameter()
-    low: Float[Array, " coordinate"] = parameter()
-    high: Float[Array, " coordinate"] = parameter()
-    lags: tuple[int, ...] = eqx.field(static=True, default=(0,))
-    observed: tuple[str, ...] = eqx.field(static=True, default=())
-    n_inputs: int = eqx.field(static=True, default=0)
-
-    def advance(self, n: Any, x: Any, u: Any = None) -> Any:
-        """The linear map of the nearest point; an input that is not given counts as zero."""
-        w = self.delays(x)
-        if self.n_inputs:
-            w = jnp.concatenate([w, jnp.zeros(self.n_inputs) if u is None else u])
-        nearest = jnp.argmin(jnp.sum((self.points - w) ** 2, axis=1))
-        new = self.values[nearest] + self.slopes[nearest] @ (w - self.points[nearest])
-        return folded(new, self.low, self.high, jnp)
-
-
-def folded(y: Any, low: Any, high: Any, xp: Any) -> Any:
-    """`y` reflected at `low` and `high` as often as needed, in array library `xp`.
-
-    Examples
-    --------
-    >>> folded(np.array([0.25, 1.25, -0.5]), 0.0, 1.0, np).tolist()
-    [0.25, 0.75, 0.5]
-    """
-    width = xp.maximum(high - low, 1e-9)
-    return low + width * xp.abs(xp.mod((y - low) / width - 1, 2) - 1)
 
 
 def local_maps(
@@ -146,8 +90,94 @@ def _regress(
     return values, np.swapaxes(slope, 1, 2)
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Nearest:
+    """The linear maps of the library, found by a tree instead of a search through all of it."""
+
+    points: np.ndarray
+    values: np.ndarray
+    slopes: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+
+    @functools.cached_property
+    def _tree(self) -> Any:
+        from scipy.spatial import cKDTree
+
+        return cKDTree(self.points)
+
+    def raw(self, w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """What follows windows `w`, shape (..., variable), before it is folded; and the slopes."""
+        good = np.isfinite(w).all(axis=-1)
+        nearest = self._tree.query(np.where(good[..., None], w, 0.0))[1]
+        gap = (w - self.points[nearest])[..., None]
+        slopes = self.slopes[nearest]
+        return self.values[nearest] + (slopes @ gap)[..., 0], slopes
+
+    def advance(self, delayed: np.ndarray, drivers: np.ndarray) -> np.ndarray:
+        """The next samples after delay coordinates (..., delayed) under inputs (..., input)."""
+        w = delayed
+        if drivers.shape[-1]:
+            wide = np.broadcast_to(drivers, (*delayed.shape[:-1], drivers.shape[-1]))
+            w = np.concatenate([delayed, wide], axis=-1)
+        return np.asarray(folded(self.raw(w)[0], self.low, self.high, np))
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class HostLocalLinear(AbstractMarchingMap):
+    """The linear map of the nearest library window; see `LocalLinearMap`.
+
+    Parameters
+    ----------
+    points, values, slopes, low, high : array
+        As in `LocalLinearMap`.
+    """
+
+    points: np.ndarray
+    values: np.ndarray
+    slopes: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+
+    @functools.cached_property
+    def _nearest(self) -> _Nearest:
+        return _Nearest(self.points, self.values, self.slopes, self.low, self.high)
+
+    def advance(self, n: np.ndarray, window: np.ndarray, u: np.ndarray) -> np.ndarray:
+        """The linear maps of the nearest windows."""
+        new, _ = self._nearest.raw(gathered(window, self.lags, u))
+        return np.asarray(folded(new, self.low, self.high, np))
+
+    def tangent(
+        self, n: np.ndarray, window: np.ndarray, u: np.ndarray, vector: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Their slopes; folding back turns a direction round."""
+        new, slopes = self._nearest.raw(gathered(window, self.lags, u))
+        along = gathered(vector, self.lags, u[:, :0])
+        moved = (slopes[:, :, : along.shape[1]] @ along[..., None])[..., 0]
+        turns = np.floor((new - self.low) / np.maximum(self.high - self.low, 1e-9))
+        back = np.where(turns % 2 == 0, 1.0, -1.0)
+        return np.asarray(folded(new, self.low, self.high, np)), moved * back
+
+    def system(self) -> LocalLinearMap:
+        """The same map as a system."""
+        from takens.learn.maps import LocalLinearMap
+
+        return LocalLinearMap(
+            frame=self.frame.system(),
+            points=self.points,
+            values=self.values,
+            slopes=self.slopes,
+            low=self.low,
+            high=self.high,
+            lags=self.lags,
+            observed=self.observed,
+            n_inputs=self.n_inputs,
+        )
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Analog(AbstractDelayEstimator[LocalLinearMap]):
+class Analog(AbstractDelayEstimator["LocalLinearMap"]):
     r"""Local linear maps between nearest neighbours in delay coordinates.
 
     Around every library window a weighted linear regression on its `n_neighbours` nearest windows
@@ -208,8 +238,7 @@ class Analog(AbstractDelayEstimator[LocalLinearMap]):
             return self
         split = holdout(segments)
         frame, _ = frame_for(split.early, MAX_COORDINATES)
-        host = HostFrame(frame)
-        tau = correlation_length(split.early, host)
+        tau = correlation_length(split.early, frame)
         lags = (1, 2, 3, 5) if self.n_lags is None else (self.n_lags,)
         spacings = sorted({1, max(1, tau // 2)}) if self.spacing is None else [self.spacing]
         typical = int(np.median([len(v) for v in split.early.values]))
@@ -230,10 +259,10 @@ class Analog(AbstractDelayEstimator[LocalLinearMap]):
                 ends = found.future.min(axis=0), found.future.max(axis=0)
                 maps = local_maps(points, found.future, counts)
                 for n, (values, slopes, _) in zip(counts, maps, strict=True):
-                    advance = _host_advance(points, values, slopes, *ends)
+                    advance = _Nearest(points, values, slopes, *ends).advance
                     scores.append(
                         multistep_score(
-                            advance, split.late, host, chosen, 1, n_steps=judged_steps(tau)
+                            advance, split.late, frame, chosen, 1, n_steps=judged_steps(tau)
                         )[0]
                     )
                     ranked.append({"n_lags": k, "spacing": spacing, "n_neighbours": n})
@@ -244,7 +273,7 @@ class Analog(AbstractDelayEstimator[LocalLinearMap]):
         fallback["n_neighbours"] = self.n_neighbours or 8
         return dataclasses.replace(self, **{**fallback, **best})
 
-    def fit_segments(self, segments: Segments, *, seed: int = 0) -> Fit[LocalLinearMap]:
+    def learn(self, segments: Segments, *, seed: int = 0) -> Fit[AbstractHostMap]:
         """Fit the local maps at the chosen settings."""
         chosen = self.tuned(segments, seed=seed)
         n_lags, spacing = chosen.n_lags or 1, chosen.spacing or 1
@@ -263,7 +292,7 @@ class Analog(AbstractDelayEstimator[LocalLinearMap]):
         )
         if segments.n_samples > len(found) + 64 * len(segments.values):
             findings += (_library_finding(found, segments),)
-        model = LocalLinearMap(
+        model = HostLocalLinear(
             frame=frame,
             points=points,
             values=values,
@@ -292,46 +321,3 @@ def _library_finding(found: Pairs, segments: Segments) -> Finding:
         action="Give Analog a larger max_library to search them all.",
         level="note",
     )
-
-
-def _host_advance(
-    points: np.ndarray, values: np.ndarray, slopes: np.ndarray, low: np.ndarray, high: np.ndarray
-) -> Any:
-    """The same map over many windows, by a tree instead of a search through the whole library."""
-    from scipy.spatial import cKDTree
-
-    tree = cKDTree(points)
-
-    def advance(delayed: np.ndarray, drivers: np.ndarray) -> np.ndarray:
-        w = delayed
-        if drivers.shape[-1]:
-            wide = np.broadcast_to(drivers, (*delayed.shape[:-1], drivers.shape[-1]))
-            w = np.concatenate([delayed, wide], axis=-1)
-        good = np.isfinite(w).all(axis=-1)
-        nearest = tree.query(np.where(good[..., None], w, 0.0))[1]
-        gap = (w - points[nearest])[..., None]
-        return np.asarray(folded(values[nearest] + (slopes[nearest] @ gap)[..., 0], low, high, np))
-
-    return advance
-
-
-def _arrays(model: LocalLinearMap) -> tuple[Any, ...]:
-    return model.points, model.values, model.slopes, model.low, model.high
-
-
-@simulate.register(LocalLinearMap)
-def _simulate_analog(
-    model: LocalLinearMap,
-    x0: np.ndarray,
-    n0: np.ndarray,
-    inputs: np.ndarray,
-    residuals: np.ndarray,
-    draws: np.ndarray,
-) -> tuple[np.ndarray, np.ndarray]:
-    advance = _host_advance(*(np.asarray(a) for a in _arrays(model)))
-    lags = list(model.lags)
-
-    def forward(n: np.ndarray, window: np.ndarray, u: np.ndarray) -> np.ndarray:
-        return np.asarray(advance(window[:, lags].reshape(len(window), -1), u))
-
-    return march(forward, x0, n0, inputs, residuals, draws)

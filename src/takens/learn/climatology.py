@@ -3,55 +3,23 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from typing import TYPE_CHECKING
 
-import equinox as eqx
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
 
 from takens.core import Fit, InvalidInput
-from takens.core.system import parameter
 from takens.data import Segments
 from takens.learn.delay import (
     AbstractDelayEstimator,
-    AbstractDelayMap,
     input_count,
     residual_sample,
 )
-from takens.learn.frame import Frame, HostFrame, fit_frame
+from takens.learn.frame import fit_frame
+from takens.learn.host import AbstractHostMap, AbstractMarchingMap
 from takens.learn.moments import moments
-from takens.learn.simulate import march, simulate
 
-
-class SeasonalMeanMap(AbstractDelayMap):
-    r"""The mean at each phase, a sum of `n_harmonics` harmonics of one period; none is the mean.
-
-    :math:`y_{n+1} = \sum_k a_k \cos(2\pi k (n+1)/P) + b_k \sin(2\pi k (n+1)/P)`.
-
-    Parameters
-    ----------
-    frame : Frame
-        Standardised columns.
-    period : array, shape ()
-        In samples.
-    coefficients : array, shape (1 + 2 n_harmonics, n_coordinates)
-        Constant, cosines, sines; in standardised units.
-    """
-
-    frame: Frame
-    period: Float[Array, ""] = parameter()
-    coefficients: Float[Array, "term coordinate"] = parameter()
-    observed: tuple[str, ...] = eqx.field(static=True, default=())
-    n_inputs: int = eqx.field(static=True, default=0)
-    lags: tuple[int, ...] = eqx.field(static=True, default=(0,))
-
-    def advance(self, n: Any, x: Any, u: Any = None) -> Any:
-        """The mean at the phase of sample ``n + 1``."""
-        orders = jnp.arange(1, (self.coefficients.shape[0] - 1) // 2 + 1)
-        angles = 2 * jnp.pi * orders * (n + 1) / self.period
-        terms = jnp.concatenate([jnp.ones(1), jnp.cos(angles), jnp.sin(angles)])
-        return terms @ self.coefficients + 0.0 * x  # the zero keeps a NaN state NaN
+if TYPE_CHECKING:
+    from takens.learn.maps import SeasonalMeanMap
 
 
 def _sample_numbers(segments: Segments) -> np.ndarray:
@@ -62,8 +30,49 @@ def _sample_numbers(segments: Segments) -> np.ndarray:
     return np.concatenate(numbers)
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class HostSeason(AbstractMarchingMap):
+    """The mean at each phase of one period; see `SeasonalMeanMap`.
+
+    Parameters
+    ----------
+    period : float
+        In samples.
+    coefficients : array, shape (1 + 2 n_harmonics, n_coordinates)
+        Constant, cosines, sines; in standardised units.
+    """
+
+    period: float
+    coefficients: np.ndarray
+
+    def advance(self, n: np.ndarray, window: np.ndarray, u: np.ndarray) -> np.ndarray:
+        """The mean at the phase of the next sample."""
+        orders = np.arange(1, (len(self.coefficients) - 1) // 2 + 1)
+        angles = 2 * np.pi * orders * (n[:, None] + 1) / self.period
+        terms = np.concatenate([np.ones((len(n), 1)), np.cos(angles), np.sin(angles)], axis=1)
+        return np.asarray(terms @ self.coefficients + 0.0 * window[:, 0])  # NaN stays NaN
+
+    def tangent(
+        self, n: np.ndarray, window: np.ndarray, u: np.ndarray, vector: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """It, and zero: the state is forgotten."""
+        return self.advance(n, window, u), 0.0 * vector[:, 0]
+
+    def system(self) -> SeasonalMeanMap:
+        """The same map as a system."""
+        from takens.learn.maps import SeasonalMeanMap
+
+        return SeasonalMeanMap(
+            frame=self.frame.system(),
+            period=self.period,
+            coefficients=self.coefficients,
+            observed=self.observed,
+            n_inputs=self.n_inputs,
+        )
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Climatology(AbstractDelayEstimator[SeasonalMeanMap]):
+class Climatology(AbstractDelayEstimator["SeasonalMeanMap"]):
     """Climatology: every forecast is the mean of the training data.
 
     With resampled anomalies as noise its ensemble is the climatological distribution.
@@ -90,11 +99,11 @@ class Climatology(AbstractDelayEstimator[SeasonalMeanMap]):
         """Itself: nothing is open."""
         return self
 
-    def fit_segments(self, segments: Segments, *, seed: int = 0) -> Fit[SeasonalMeanMap]:
+    def learn(self, segments: Segments, *, seed: int = 0) -> Fit[AbstractHostMap]:
         """Take the mean."""
         frame, _ = fit_frame(segments, segments.values[0].shape[1])
-        anomalies = HostFrame(frame).encode(np.concatenate(segments.values))
-        model = SeasonalMeanMap(
+        anomalies = frame.encode(np.concatenate(segments.values))
+        model = HostSeason(
             frame=frame,
             period=1.0,
             coefficients=np.zeros((1, anomalies.shape[1])),
@@ -105,7 +114,7 @@ class Climatology(AbstractDelayEstimator[SeasonalMeanMap]):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class SeasonalClimatology(AbstractDelayEstimator[SeasonalMeanMap]):
+class SeasonalClimatology(AbstractDelayEstimator["SeasonalMeanMap"]):
     """Seasonal climatology: the mean at each phase of a known period, as a few harmonics.
 
     Parameters
@@ -146,7 +155,7 @@ class SeasonalClimatology(AbstractDelayEstimator[SeasonalMeanMap]):
         """Itself: nothing is open."""
         return self
 
-    def fit_segments(self, segments: Segments, *, seed: int = 0) -> Fit[SeasonalMeanMap]:
+    def learn(self, segments: Segments, *, seed: int = 0) -> Fit[AbstractHostMap]:
         """Least squares on the harmonics."""
         samples = self.period / segments.dt
         numbers = _sample_numbers(segments)
@@ -157,7 +166,7 @@ class SeasonalClimatology(AbstractDelayEstimator[SeasonalMeanMap]):
             )
         orders = np.arange(1, max(1, min(self.n_harmonics, int(samples / 2 - 1e-9))) + 1)
         frame, _ = fit_frame(segments, segments.values[0].shape[1])
-        z = HostFrame(frame).encode(np.concatenate(segments.values))
+        z = frame.encode(np.concatenate(segments.values))
 
         def terms(rows: np.ndarray) -> np.ndarray:
             angles = 2 * np.pi * rows * orders / samples
@@ -165,7 +174,7 @@ class SeasonalClimatology(AbstractDelayEstimator[SeasonalMeanMap]):
 
         sums = moments(terms, numbers[:, None], z)
         coefficients = sums.solve()
-        model = SeasonalMeanMap(
+        model = HostSeason(
             frame=frame,
             period=samples,
             coefficients=coefficients,
@@ -175,18 +184,3 @@ class SeasonalClimatology(AbstractDelayEstimator[SeasonalMeanMap]):
         recent = slice(-50_000, None)
         residuals = z[recent] - terms(numbers[recent, None]) @ coefficients
         return Fit(model=model, diagnostics={"residuals": residual_sample(residuals, seed)})
-
-
-@simulate.register(SeasonalMeanMap)
-def _simulate_season(
-    model: SeasonalMeanMap, *arguments: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    coefficients, period = np.asarray(model.coefficients), float(model.period)
-    orders = np.arange(1, (len(coefficients) - 1) // 2 + 1)
-
-    def advance(n: np.ndarray, window: np.ndarray, u: np.ndarray) -> np.ndarray:
-        angles = 2 * np.pi * orders * (n[:, None] + 1) / period
-        terms = np.concatenate([np.ones((len(n), 1)), np.cos(angles), np.sin(angles)], axis=1)
-        return np.asarray(terms @ coefficients + 0.0 * window[:, 0])
-
-    return march(advance, *arguments)

@@ -1,83 +1,31 @@
-"""Maps on a window of past observations, and the estimators that learn them."""
+"""Estimators of maps on a window of past observations, and the pairs that they learn from."""
+
+from __future__ import annotations
 
 import abc
 import dataclasses
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-import equinox as eqx
-import jax.numpy as jnp
 import numpy as np
 
 from takens.core import AbstractEstimator, Finding, Fit, InvalidInput
-from takens.core.system import AbstractMap
 from takens.data import Segments, regular_segments
-from takens.learn.frame import Frame, HostFrame, fit_frame
+from takens.learn.frame import HostFrame, fit_frame
+from takens.learn.host import MAX_RESIDUALS, AbstractHostMap
+
+if TYPE_CHECKING:
+    from takens.learn.maps import AbstractDelayMap
 
 DelayModel = TypeVar("DelayModel", bound="AbstractDelayMap")
-
-MAX_RESIDUALS = 512  # rows of residuals kept for ensembles; fixed, so that programs are reused
-
-
-class AbstractDelayMap(AbstractMap):
-    """A deterministic map whose state is the window of past observations, newest first.
-
-    The state is the last `window` observations in the coordinates of `frame`, flattened with the
-    newest first: shape (window * n_coordinates,). `step` shifts the window by one sample and puts
-    `advance` in front. An input acts on the step from its own time to the next.
-    """
-
-    frame: eqx.AbstractVar[Frame]
-    lags: eqx.AbstractVar[tuple[int, ...]]
-    observed: eqx.AbstractVar[tuple[str, ...]]
-    n_inputs: eqx.AbstractVar[int]
-
-    @property
-    def window(self) -> int:
-        """Number of past samples in the state."""
-        return max(self.lags) + 1
-
-    @property
-    def names(self) -> tuple[str, ...]:  # type: ignore[override]
-        """Coordinates at each delay, such as ``"x"``, ``"x[-1]"``."""
-        labels = self.frame.labels(self.observed)
-        return tuple(
-            name if lag == 0 else f"{name}[-{lag}]" for lag in range(self.window) for name in labels
-        )
-
-    @abc.abstractmethod
-    def advance(self, n: Any, x: Any, u: Any = None) -> Any:
-        """The next observation in the coordinates of `frame`, shape (n_coordinates,).
-
-        `n` counts samples from the origin of time, and `u` is the input now, shape (n_inputs,).
-        """
-
-    def step(self, n: Any, x: Any, u: Any = None) -> Any:
-        """The window one sample later."""
-        new = self.advance(n, x, u)
-        return jnp.concatenate([new, x[: x.shape[0] - new.shape[0]]])
-
-    def encode(self, history: Any) -> Any:
-        """The state after `history`, shape (at least window, dim), oldest row first."""
-        if history.shape[0] < self.window:
-            raise InvalidInput(
-                f"The history has {history.shape[0]} rows; this model needs {self.window}. "
-                "Give more past samples."
-            )
-        recent = history[history.shape[0] - self.window :]
-        return self.frame.encode(recent)[::-1].reshape(-1)
-
-    def observe(self, x: Any) -> Any:
-        """The newest observation in a state, shape (dim,), in the units of the columns."""
-        return self.frame.decode(x[: self.frame.n_coordinates])
-
-    def delays(self, x: Any) -> Any:
-        """The coordinates at `lags`, newest first, shape (len(lags) * n_coordinates,)."""
-        return x.reshape(self.window, -1)[jnp.asarray(self.lags)].reshape(-1)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class AbstractDelayEstimator(AbstractEstimator[DelayModel]):
-    """Settings of a method that learns an `AbstractDelayMap`."""
+    """Settings of a method that learns an `AbstractDelayMap`.
+
+    `learn` does the work and returns the map on the host, which needs no compiler; `fit` makes a
+    system of it. What has only a system returns ``HostedSystem.of(system)`` from `learn`.
+    """
 
     @property
     @abc.abstractmethod
@@ -89,8 +37,18 @@ class AbstractDelayEstimator(AbstractEstimator[DelayModel]):
         """The same estimator with every open setting chosen from `segments` alone."""
 
     @abc.abstractmethod
-    def fit_segments(self, segments: Segments, *, seed: int = 0) -> Fit[DelayModel]:
+    def learn(self, segments: Segments, *, seed: int = 0) -> Fit[AbstractHostMap]:
         """Learn from evenly sampled stretches; no pair of samples spans a break."""
+
+    def fit_segments(self, segments: Segments, *, seed: int = 0) -> Fit[DelayModel]:
+        """The same with a system as the model."""
+        found = self.learn(segments, seed=seed)
+        return Fit(
+            model=found.model.system(),
+            diagnostics=found.diagnostics,
+            status=found.status,
+            cautions=found.cautions,
+        )
 
     def fit(self, data: Any, *, seed: int = 0) -> Fit[DelayModel]:
         """Learn a map from `data` (anything `takens.data.as_recording` accepts)."""
@@ -121,7 +79,7 @@ class Pairs:
     def __len__(self) -> int:
         return len(self.past)
 
-    def thinned(self, rows: np.ndarray | slice) -> "Pairs":
+    def thinned(self, rows: np.ndarray | slice) -> Pairs:
         """A selection of the pairs."""
         return Pairs(
             past=self.past[rows],
@@ -137,7 +95,9 @@ def input_count(segments: Segments) -> int:
     return 0 if first is None else int(first.shape[1])
 
 
-def pairs(segments: Segments, frame: Frame, lags: tuple[int, ...], *, cap: int = 200_000) -> Pairs:
+def pairs(
+    segments: Segments, frame: HostFrame, lags: tuple[int, ...], *, cap: int = 200_000
+) -> Pairs:
     """Every window of `segments` with its successor; of more than `cap`, the most recent.
 
     Raises
@@ -146,7 +106,6 @@ def pairs(segments: Segments, frame: Frame, lags: tuple[int, ...], *, cap: int =
         If no stretch is long enough for one window and its successor.
     """
     window = max(lags) + 1
-    host = HostFrame(frame)
     past, inputs, future, positions = [], [], [], []
     left = cap
     for index in reversed(range(len(segments.values))):
@@ -155,7 +114,7 @@ def pairs(segments: Segments, frame: Frame, lags: tuple[int, ...], *, cap: int =
         if len(values) <= window or left <= 0:
             continue
         first = max(window - 1, len(values) - 1 - left)
-        z = host.encode(values[first - window + 1 :])
+        z = frame.encode(values[first - window + 1 :])
         rows = np.arange(window - 1, len(z) - 1)
         past.append(np.concatenate([z[rows - lag] for lag in lags], axis=1))
         future.append(z[rows + 1])
@@ -191,7 +150,7 @@ def capped_finding(segments: Segments, used: int, what: str) -> tuple[Finding, .
     )
 
 
-def frame_for(segments: Segments, cap: int) -> tuple[Frame, tuple[Finding, ...]]:
+def frame_for(segments: Segments, cap: int) -> tuple[HostFrame, tuple[Finding, ...]]:
     """A frame of at most `cap` coordinates, and of at most a tenth as many as samples."""
     return fit_frame(segments, max(1, min(cap, segments.n_samples // 10)))
 

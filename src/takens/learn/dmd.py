@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from takens.core import Fit, InvalidInput
 from takens.data import Segments
 from takens.learn.delay import AbstractDelayEstimator, capped_finding, frame_for, pairs
-from takens.learn.linear import MAX_COORDINATES, AffineDelayMap, affine_fit
+from takens.learn.host import AbstractHostMap
+from takens.learn.linear import MAX_COORDINATES, affine_fit
 from takens.learn.moments import moments
+
+if TYPE_CHECKING:
+    from takens.learn.maps import AffineDelayMap  # noqa: F401  (named by the class below)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class DMD(AbstractDelayEstimator[AffineDelayMap]):
+class DMD(AbstractDelayEstimator["AffineDelayMap"]):
     r"""Exact dynamic mode decomposition with intercept, :math:`z_{n+1} = b + A z_n + B u_n`.
 
     Past and future are centred (which *is* the intercept), the past is projected on its `rank`
@@ -67,7 +72,7 @@ class DMD(AbstractDelayEstimator[AffineDelayMap]):
         """Itself: nothing is open."""
         return self
 
-    def fit_segments(self, segments: Segments, *, seed: int = 0) -> Fit[AffineDelayMap]:
+    def learn(self, segments: Segments, *, seed: int = 0) -> Fit[AbstractHostMap]:
         """Centre, project, solve."""
         frame, findings = frame_for(segments, MAX_COORDINATES)
         found = pairs(segments, frame, (0,))

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+import dataclasses
+from typing import TYPE_CHECKING
 
-import equinox as eqx
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
 
 from takens.core import Finding
-from takens.core.system import parameter
 from takens.data import Segments
 
+if TYPE_CHECKING:
+    from takens.learn.maps import Frame
 
-class Frame(eqx.Module):
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class HostFrame:
     r"""An affine change of coordinates between observations and a model's own coordinates.
 
     :math:`z = ((y - m) / s) B`, and back :math:`y = m + s\,(B z)`. Without `basis` the columns
@@ -29,52 +30,25 @@ class Frame(eqx.Module):
 
     Examples
     --------
-    >>> frame = Frame(mean=[10.0], scale=[2.0])
-    >>> float(frame.encode(jnp.array([14.0]))[0]), float(frame.decode(jnp.array([2.0]))[0])
-    (2.0, 14.0)
+    >>> host = HostFrame(mean=np.array([1.0]), scale=np.array([2.0]))
+    >>> host.encode(np.array([[3.0]])).tolist()
+    [[1.0]]
     """
 
-    mean: Float[Array, " dim"] = parameter()
-    scale: Float[Array, " dim"] = parameter()
-    basis: Float[Array, "dim coordinate"] | None = None
+    mean: np.ndarray
+    scale: np.ndarray
+    basis: np.ndarray | None = None
+
+    @classmethod
+    def of(cls, frame: Frame) -> HostFrame:
+        """That of a system."""
+        basis = None if frame.basis is None else np.asarray(frame.basis)
+        return cls(mean=np.asarray(frame.mean), scale=np.asarray(frame.scale), basis=basis)
 
     @property
     def n_coordinates(self) -> int:
         """Number of coordinates that a model sees."""
         return int(self.mean.shape[0] if self.basis is None else self.basis.shape[1])
-
-    def encode(self, y: Any) -> Any:
-        """Coordinates of observations `y`, shape (..., dim)."""
-        z = (y - self.mean) / self.scale
-        return z if self.basis is None else z @ self.basis
-
-    def decode(self, z: Any) -> Any:
-        """Observations at coordinates `z`, shape (..., n_coordinates)."""
-        wide = z if self.basis is None else z @ self.basis.T
-        return self.mean + self.scale * wide
-
-    def labels(self, names: tuple[str, ...]) -> tuple[str, ...]:
-        """Names of the coordinates: the columns, or numbered components."""
-        if self.basis is None:
-            return names
-        return tuple(f"pc{i}" for i in range(self.n_coordinates))
-
-
-class HostFrame:
-    """The same change of coordinates in NumPy, for fitting and scoring on the host.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> host = HostFrame(Frame(mean=[1.0], scale=[2.0]))
-    >>> host.encode(np.array([[3.0]])).tolist()
-    [[1.0]]
-    """
-
-    def __init__(self, frame: Frame) -> None:
-        self.mean = np.asarray(frame.mean)
-        self.scale = np.asarray(frame.scale)
-        self.basis = None if frame.basis is None else np.asarray(frame.basis)
 
     def encode(self, y: np.ndarray) -> np.ndarray:
         """Coordinates of observations, shape (..., n_coordinates)."""
@@ -82,12 +56,19 @@ class HostFrame:
         return z if self.basis is None else z @ self.basis
 
     def decode(self, z: np.ndarray) -> np.ndarray:
-        """Observations, shape (..., dim)."""
-        wide = z if self.basis is None else z @ self.basis.T
-        return np.asarray(self.mean + self.scale * wide)
+        """Observations, shape (..., dim); of a run that has escaped they are infinite."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            wide = z if self.basis is None else z @ self.basis.T
+            return np.asarray(self.mean + self.scale * wide)
+
+    def system(self) -> Frame:
+        """The same change of coordinates as part of a system."""
+        from takens.learn.maps import Frame
+
+        return Frame(mean=self.mean, scale=self.scale, basis=self.basis)
 
 
-def fit_frame(segments: Segments, max_coordinates: int) -> tuple[Frame, tuple[Finding, ...]]:
+def fit_frame(segments: Segments, max_coordinates: int) -> tuple[HostFrame, tuple[Finding, ...]]:
     """Standardise the columns, and reduce them when there are more than `max_coordinates`.
 
     Parameters
@@ -100,7 +81,7 @@ def fit_frame(segments: Segments, max_coordinates: int) -> tuple[Frame, tuple[Fi
 
     Returns
     -------
-    frame : Frame
+    frame : HostFrame
     findings : tuple of Finding
         A caution that names the share of variance kept, when the columns were reduced.
 
@@ -119,7 +100,7 @@ def fit_frame(segments: Segments, max_coordinates: int) -> tuple[Frame, tuple[Fi
     scale = np.where(flat, 1.0, scale)
     dim = stacked.shape[1]
     if dim <= max_coordinates:
-        return Frame(mean=mean, scale=scale), ()
+        return HostFrame(mean=mean, scale=scale), ()
     z = (stacked[-10_000:] - mean) / scale
     _, singular, right = np.linalg.svd(z, full_matrices=False)
     share = np.cumsum(singular**2) / max(float((singular**2).sum()), 1e-300)
@@ -130,4 +111,4 @@ def fit_frame(segments: Segments, max_coordinates: int) -> tuple[Frame, tuple[Fi
         f"{share[kept - 1]:.0%} of the training variance.",
         action="What the other components do is not forecast beyond their mean.",
     )
-    return Frame(mean=mean, scale=scale, basis=jnp.asarray(right[:kept].T)), (finding,)
+    return HostFrame(mean=mean, scale=scale, basis=right[:kept].T), (finding,)

@@ -76,9 +76,9 @@ def correlation_length(segments: Segments, frame: Any) -> int:
     --------
     >>> import numpy as np
     >>> from takens.data import regular_segments
-    >>> from takens.learn.frame import HostFrame, fit_frame
+    >>> from takens.learn.frame import fit_frame
     >>> data = regular_segments(np.cos(2 * np.pi * np.arange(400) / 40))
-    >>> correlation_length(data, HostFrame(fit_frame(data, 4)[0]))
+    >>> correlation_length(data, fit_frame(data, 4)[0])
     8
     """
     z = frame.encode(segments.longest[-8_192:])

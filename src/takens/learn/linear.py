@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import equinox as eqx
 import numpy as np
-from jaxtyping import Array, Float
 
 from takens.core import Finding, Fit, InvalidInput
-from takens.core.system import parameter
 from takens.data import Segments
 from takens.learn.delay import (
     AbstractDelayEstimator,
-    AbstractDelayMap,
     Pairs,
     capped_finding,
     frame_for,
@@ -22,38 +18,55 @@ from takens.learn.delay import (
     pairs,
     residual_sample,
 )
-from takens.learn.frame import Frame
+from takens.learn.frame import HostFrame
+from takens.learn.host import AbstractHostMap, AbstractMarchingMap, gathered
 from takens.learn.moments import Moments, moments, with_intercept
-from takens.learn.simulate import march, simulate
+
+if TYPE_CHECKING:
+    from takens.learn.maps import AffineDelayMap
 
 MAX_COORDINATES = 32
 
 
-class AffineDelayMap(AbstractDelayMap):
-    r"""``z[n+1] = b + sum_j A_j z[n-j] + B u[n]`` in the coordinates of `frame`.
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class HostAffine(AbstractMarchingMap):
+    """One matrix on the delayed coordinates; see `AffineDelayMap`.
 
     Parameters
     ----------
-    frame : Frame
-    matrix : array, shape (n_coordinates, n_lags * n_coordinates)
-        :math:`A_0, A_1, \dots` side by side, newest first.
-    input_matrix : array, shape (n_coordinates, n_inputs)
-        Per unit of the inputs.
-    offset : array, shape (n_coordinates,)
+    matrix, input_matrix, offset : array
+        As in `AffineDelayMap`.
     """
 
-    frame: Frame
-    matrix: Float[Array, "coordinate delayed"] = parameter()
-    input_matrix: Float[Array, "coordinate input"] = parameter()
-    offset: Float[Array, " coordinate"] = parameter()
-    lags: tuple[int, ...] = eqx.field(static=True, default=(0,))
-    observed: tuple[str, ...] = eqx.field(static=True, default=())
-    n_inputs: int = eqx.field(static=True, default=0)
+    matrix: np.ndarray
+    input_matrix: np.ndarray
+    offset: np.ndarray
 
-    def advance(self, n: Any, x: Any, u: Any = None) -> Any:
-        """One multiplication; an input that is not given counts as zero."""
-        new = self.offset + self.matrix @ self.delays(x)
-        return new if u is None or self.n_inputs == 0 else new + self.input_matrix @ u
+    def advance(self, n: np.ndarray, window: np.ndarray, u: np.ndarray) -> np.ndarray:
+        """One multiplication for all orbits."""
+        new = self.offset + gathered(window, self.lags, u[:, :0]) @ self.matrix.T
+        return np.asarray(new + u @ self.input_matrix.T if u.shape[1] else new)
+
+    def tangent(
+        self, n: np.ndarray, window: np.ndarray, u: np.ndarray, vector: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """The same matrix carries the vector."""
+        moved = gathered(vector, self.lags, u[:, :0]) @ self.matrix.T
+        return self.advance(n, window, u), moved
+
+    def system(self) -> AffineDelayMap:
+        """The same map as a system."""
+        from takens.learn.maps import AffineDelayMap
+
+        return AffineDelayMap(
+            frame=self.frame.system(),
+            matrix=self.matrix,
+            input_matrix=self.input_matrix,
+            offset=self.offset,
+            lags=self.lags,
+            observed=self.observed,
+            n_inputs=self.n_inputs,
+        )
 
 
 def spectral_radius(matrix: np.ndarray) -> float:
@@ -67,17 +80,17 @@ def spectral_radius(matrix: np.ndarray) -> float:
 
 def affine_fit(
     segments: Segments,
-    frame: Frame,
+    frame: HostFrame,
     found: Pairs,
     coefficients: np.ndarray,
     findings: tuple[Finding, ...],
     settings: dict[str, Any],
     seed: int,
-) -> Fit[AffineDelayMap]:
+) -> Fit[AbstractHostMap]:
     """The model, its residuals and its cautions from coefficients (1 + delayed + input, target)."""
     n_delayed, n_inputs = found.past.shape[1], found.inputs.shape[1]
     matrix = coefficients[1 : 1 + n_delayed].T
-    model = AffineDelayMap(
+    model = HostAffine(
         frame=frame,
         matrix=matrix,
         input_matrix=coefficients[1 + n_delayed :].T,
@@ -116,7 +129,7 @@ def _design_moments(found: Pairs) -> Moments:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class LinearAutoregression(AbstractDelayEstimator[AffineDelayMap]):
+class LinearAutoregression(AbstractDelayEstimator["AffineDelayMap"]):
     r"""Vector autoregression with intercept, :math:`z_{n+1} = b + \sum_{j<p} A_j z_{n-j} + B u_n`.
 
     Ordinary least squares from normal equations accumulated over stretches; the order `p` is the
@@ -194,7 +207,7 @@ class LinearAutoregression(AbstractDelayEstimator[AffineDelayMap]):
             scores.append(n * (logdet + r) + 2 * (r * k + r * (r + 1) / 2) * n / slack)
         return dataclasses.replace(self, order=int(np.argmin(scores)) + 1)
 
-    def fit_segments(self, segments: Segments, *, seed: int = 0) -> Fit[AffineDelayMap]:
+    def learn(self, segments: Segments, *, seed: int = 0) -> Fit[AbstractHostMap]:
         """Solve the normal equations at the chosen order."""
         chosen = self.tuned(segments, seed=seed)
         order = int(chosen.order or 1)
@@ -204,17 +217,3 @@ class LinearAutoregression(AbstractDelayEstimator[AffineDelayMap]):
         findings += capped_finding(segments, len(found), "Linear autoregression")
         settings = {"order": order, "ridge": self.ridge}
         return affine_fit(segments, frame, found, coefficients, findings, settings, seed)
-
-
-@simulate.register(AffineDelayMap)
-def _simulate_affine(
-    model: AffineDelayMap, *arguments: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    offset = np.asarray(model.offset)
-    matrix, driven = np.asarray(model.matrix).T, np.asarray(model.input_matrix).T
-
-    def advance(n: np.ndarray, window: np.ndarray, u: np.ndarray) -> np.ndarray:
-        new = offset + window[:, list(model.lags)].reshape(len(window), -1) @ matrix
-        return np.asarray(new + u @ driven if u.shape[1] else new)
-
-    return march(advance, *arguments)

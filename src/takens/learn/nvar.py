@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+import functools
+from typing import TYPE_CHECKING
 
-import equinox as eqx
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
 
 from takens.core import Finding, Fit, InvalidInput
-from takens.core.system import parameter
 from takens.data import Segments
 from takens.learn.delay import (
     AbstractDelayEstimator,
-    AbstractDelayMap,
     capped_finding,
     frame_for,
     input_count,
     pairs,
     residual_sample,
 )
-from takens.learn.frame import Frame, HostFrame
+from takens.learn.frame import HostFrame
 from takens.learn.holdout import (
     Split,
     correlation_length,
@@ -31,8 +27,18 @@ from takens.learn.holdout import (
     multistep_score,
     simplest_first,
 )
+from takens.learn.host import AbstractHostMap, AbstractMarchingMap, gathered
 from takens.learn.moments import Moments, moments
-from takens.learn.polynomial import derivative_gram, monomial_count, monomial_table, monomials
+from takens.learn.polynomial import (
+    derivative_gram,
+    monomial_count,
+    monomial_slopes,
+    monomial_table,
+    monomials,
+)
+
+if TYPE_CHECKING:
+    from takens.learn.maps import PolynomialDelayMap
 
 MAX_COORDINATES = 6
 MAX_FEATURES = 120
@@ -42,36 +48,62 @@ RIDGE = 1e-10  # per row: only keeps the solve finite, the noise does the regula
 ESCAPE = 10.0  # standard deviations beyond the training extremes, in extents
 
 
-class PolynomialDelayMap(AbstractDelayMap):
-    """``z[n+1] = C monomials(delays, u[n])`` in the coordinates of `frame`.
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class HostPolynomial(AbstractMarchingMap):
+    """A polynomial of the delayed coordinates; see `PolynomialDelayMap`.
 
     Parameters
     ----------
-    frame : Frame
     coefficients : array, shape (n_coordinates, monomial)
-    lags : tuple of int
     degree : int
         Largest degree of a monomial.
     """
 
-    frame: Frame
-    coefficients: Float[Array, "coordinate monomial"] = parameter()
-    lags: tuple[int, ...] = eqx.field(static=True, default=(0,))
-    degree: int = eqx.field(static=True, default=2)
-    observed: tuple[str, ...] = eqx.field(static=True, default=())
-    n_inputs: int = eqx.field(static=True, default=0)
+    coefficients: np.ndarray
+    degree: int
 
-    def advance(self, n: Any, x: Any, u: Any = None) -> Any:
-        """The polynomial; an input that is not given counts as zero."""
-        z = self.delays(x)
-        if self.n_inputs:
-            z = jnp.concatenate([z, jnp.zeros(self.n_inputs) if u is None else u])
-        table = monomial_table(z.shape[0], self.degree)
-        return self.coefficients @ monomials(z, table, jnp)
+    @functools.cached_property
+    def _table(self) -> np.ndarray:
+        variables = len(self.lags) * self.frame.n_coordinates + self.n_inputs
+        return monomial_table(variables, self.degree)
+
+    @functools.cached_property
+    def _slopes(self) -> np.ndarray:
+        """From monomials to the derivatives by the delayed coordinates: (monomial, derivative)."""
+        delayed = len(self.lags) * self.frame.n_coordinates
+        slopes = self.coefficients @ monomial_slopes(self._table)[:delayed]
+        return np.ascontiguousarray(slopes.reshape(-1, slopes.shape[2]).T)
+
+    def advance(self, n: np.ndarray, window: np.ndarray, u: np.ndarray) -> np.ndarray:
+        """Monomials once, then one multiplication for all orbits."""
+        z = gathered(window, self.lags, u)
+        return np.asarray(monomials(z, self._table, np) @ self.coefficients.T)
+
+    def tangent(
+        self, n: np.ndarray, window: np.ndarray, u: np.ndarray, vector: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """The derivative is a polynomial in the same monomials."""
+        features = monomials(gathered(window, self.lags, u), self._table, np)
+        along = gathered(vector, self.lags, u[:, :0])
+        slopes = (features @ self._slopes).reshape(*along.shape, -1)
+        return features @ self.coefficients.T, (along[:, None] @ slopes)[:, 0]
+
+    def system(self) -> PolynomialDelayMap:
+        """The same map as a system."""
+        from takens.learn.maps import PolynomialDelayMap
+
+        return PolynomialDelayMap(
+            frame=self.frame.system(),
+            coefficients=self.coefficients,
+            lags=self.lags,
+            degree=self.degree,
+            observed=self.observed,
+            n_inputs=self.n_inputs,
+        )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class NVAR(AbstractDelayEstimator[PolynomialDelayMap]):
+class NVAR(AbstractDelayEstimator["PolynomialDelayMap"]):
     r"""Nonlinear vector autoregression ("next-generation reservoir"), with training noise.
 
     The next sample is a polynomial of `n_lags` samples, `spacing` apart. Settings that are not
@@ -144,7 +176,7 @@ class NVAR(AbstractDelayEstimator[PolynomialDelayMap]):
         scores: list[np.ndarray] = []
         sizes: list[int] = []
         n_inputs = input_count(segments)
-        tau = correlation_length(split.early, HostFrame(frame))
+        tau = correlation_length(split.early, frame)
         for n_lags, spacing, degree in self._grid(split, frame, n_inputs, tau):
             found = _scores(
                 split, frame, n_lags, spacing, degree, self._noises(), judged_steps(tau)
@@ -162,7 +194,7 @@ class NVAR(AbstractDelayEstimator[PolynomialDelayMap]):
             return dataclasses.replace(self, n_lags=lags, spacing=step, degree=degree, noise=noise)
         order = simplest_first(scores, sizes)
         for index in order[:8]:
-            fit = candidates[index].fit_segments(split.early, seed=seed)
+            fit = candidates[index].learn(split.early, seed=seed)
             if fit.diagnostics["escaped"] == 0:
                 return candidates[index]
         return candidates[order[0]]
@@ -171,7 +203,7 @@ class NVAR(AbstractDelayEstimator[PolynomialDelayMap]):
         return NOISE_LEVELS if self.noise is None else (self.noise,)
 
     def _grid(
-        self, split: Split, frame: Frame, n_inputs: int, tau: int
+        self, split: Split, frame: HostFrame, n_inputs: int, tau: int
     ) -> list[tuple[int, int, int]]:
         """Candidates with few enough monomials for the data, simplest first."""
         spacings = sorted({1, max(1, tau // 3), tau}) if self.spacing is None else [self.spacing]
@@ -188,7 +220,7 @@ class NVAR(AbstractDelayEstimator[PolynomialDelayMap]):
             and (k - 1) * s < typical // 3
         ]
 
-    def fit_segments(self, segments: Segments, *, seed: int = 0) -> Fit[PolynomialDelayMap]:
+    def learn(self, segments: Segments, *, seed: int = 0) -> Fit[AbstractHostMap]:
         """Solve the penalised normal equations at the chosen settings."""
         chosen = self.tuned(segments, seed=seed)
         n_lags, spacing, degree = chosen.n_lags or 1, chosen.spacing or 1, chosen.degree or 1
@@ -208,7 +240,7 @@ class NVAR(AbstractDelayEstimator[PolynomialDelayMap]):
         sums = moments(lambda part: monomials(part, table, np), rows, found.future)
         slopes = _slopes(rows, table, found.past.shape[1])
         coefficients = _solve(sums, slopes, noise)
-        model = PolynomialDelayMap(
+        model = HostPolynomial(
             frame=frame,
             coefficients=coefficients.T,
             lags=lags,
@@ -253,7 +285,7 @@ def _solve(sums: Moments, slopes: np.ndarray, noise: float) -> np.ndarray:
 
 def _scores(
     split: Split,
-    frame: Frame,
+    frame: HostFrame,
     n_lags: int,
     spacing: int,
     degree: int,
@@ -275,9 +307,7 @@ def _scores(
         wide = np.broadcast_to(drivers, (*delayed.shape[:2], drivers.shape[1]))
         return np.asarray(monomials(np.concatenate([delayed, wide], axis=2), table, np) @ maps)
 
-    return multistep_score(
-        advance, split.late, HostFrame(frame), lags, len(noises), n_steps=n_steps
-    )
+    return multistep_score(advance, split.late, frame, lags, len(noises), n_steps=n_steps)
 
 
 def _escape_share(
@@ -286,7 +316,7 @@ def _escape_share(
     past: np.ndarray,
     inputs: np.ndarray,
     lags: tuple[int, ...],
-    frame: Frame,
+    frame: HostFrame,
     n_steps: int = 400,
 ) -> float:
     """Share of noise-free runs from training windows that leave the range, inputs at their mean."""

@@ -3,46 +3,51 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from typing import TYPE_CHECKING
 
-import equinox as eqx
 import numpy as np
 
 from takens.core import Fit
 from takens.data import Segments
 from takens.learn.delay import (
     AbstractDelayEstimator,
-    AbstractDelayMap,
     capped_finding,
     input_count,
     pairs,
     residual_sample,
 )
-from takens.learn.frame import Frame, fit_frame
-from takens.learn.simulate import march, simulate
+from takens.learn.frame import fit_frame
+from takens.learn.host import AbstractHostMap, AbstractMarchingMap
+
+if TYPE_CHECKING:
+    from takens.learn.maps import PersistenceMap
 
 
-class PersistenceMap(AbstractDelayMap):
-    """``y[n+1] = y[n]``.
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class HostPersistence(AbstractMarchingMap):
+    """``y[n+1] = y[n]``."""
 
-    Parameters
-    ----------
-    frame : Frame
-        Standardised columns.
-    """
-
-    frame: Frame
-    observed: tuple[str, ...] = eqx.field(static=True)
-    n_inputs: int = eqx.field(static=True, default=0)
-    lags: tuple[int, ...] = eqx.field(static=True, default=(0,))
-
-    def advance(self, n: Any, x: Any, u: Any = None) -> Any:
+    def advance(self, n: np.ndarray, window: np.ndarray, u: np.ndarray) -> np.ndarray:
         """The newest observation again."""
-        return x
+        return window[:, 0]
+
+    def tangent(
+        self, n: np.ndarray, window: np.ndarray, u: np.ndarray, vector: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """It, and the newest part of `vector`."""
+        return window[:, 0], vector[:, 0]
+
+    def system(self) -> PersistenceMap:
+        """The same map as a system."""
+        from takens.learn.maps import PersistenceMap
+
+        return PersistenceMap(
+            frame=self.frame.system(), observed=self.observed, n_inputs=self.n_inputs
+        )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Persistence(AbstractDelayEstimator[PersistenceMap]):
+class Persistence(AbstractDelayEstimator["PersistenceMap"]):
     """Persistence: every forecast is the last observation.
 
     With resampled increments as noise its ensemble is a random walk.
@@ -69,21 +74,16 @@ class Persistence(AbstractDelayEstimator[PersistenceMap]):
         """Itself: nothing is open."""
         return self
 
-    def fit_segments(self, segments: Segments, *, seed: int = 0) -> Fit[PersistenceMap]:
+    def learn(self, segments: Segments, *, seed: int = 0) -> Fit[AbstractHostMap]:
         """Keep the scale of the columns, and a sample of the increments."""
         frame, _ = fit_frame(segments, segments.values[0].shape[1])
         found = pairs(segments, frame, (0,), cap=50_000)
-        model = PersistenceMap(frame=frame, observed=segments.names, n_inputs=input_count(segments))
+        model = HostPersistence(
+            frame=frame, observed=segments.names, n_inputs=input_count(segments)
+        )
         residuals = residual_sample(np.asarray(found.future - found.past), seed)
         return Fit(
             model=model,
             diagnostics={"residuals": residuals, "n_pairs": len(found)},
             cautions=capped_finding(segments, len(found), "The spread of persistence"),
         )
-
-
-@simulate.register(PersistenceMap)
-def _simulate_persistence(
-    model: PersistenceMap, *arguments: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    return march(lambda n, window, u: window[:, 0], *arguments)

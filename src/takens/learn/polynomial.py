@@ -46,6 +46,28 @@ def monomials(z: Any, table: np.ndarray, xp: Any) -> Any:
     return product
 
 
+def monomial_slopes(table: np.ndarray) -> np.ndarray:
+    r"""Derivatives of the monomials in terms of the monomials, (variable, monomial, monomial).
+
+    Row `j` of entry `i` holds the whole numbers :math:`c` with
+    :math:`\partial m_j / \partial z_i = \sum_k c_k m_k`; at most one is not zero.
+
+    Examples
+    --------
+    >>> monomial_slopes(monomial_table(1, 2))[0].tolist()
+    [[0.0, 0.0, 0.0], [1.0, 0.0, 0.0], [0.0, 2.0, 0.0]]
+    """
+    place = {tuple(row): number for number, row in enumerate(table.tolist())}
+    one = int(table[0, 0])  # what stands for the factor 1
+    found = np.zeros((one, len(table), len(table)))
+    for number, row in enumerate(table.tolist()):
+        for variable in {factor for factor in row if factor != one}:
+            rest = list(row)
+            rest.remove(variable)
+            found[variable, number, place[(*rest, one)]] = row.count(variable)
+    return found
+
+
 def derivative_gram(z: np.ndarray, table: np.ndarray, variables: np.ndarray) -> np.ndarray:
     r"""Mean of :math:`J J^\top`, J the derivative of the monomials by some of the variables.
 

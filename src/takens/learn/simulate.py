@@ -2,32 +2,17 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable
-from typing import Any
+import dataclasses
+from typing import TYPE_CHECKING, Any, ClassVar
 
-import equinox as eqx
-import jax
-import jax.numpy as jnp
 import numpy as np
 
-from takens.learn.delay import MAX_RESIDUALS, AbstractDelayMap
+from takens.core import WrongKind
+from takens.learn.frame import HostFrame
+from takens.learn.host import MAX_RESIDUALS, AbstractHostMap, host_map
 
-
-@eqx.filter_jit
-def _paths(model: Any, x0: Any, n0: Any, inputs: Any, residuals: Any, draws: Any) -> Any:
-    """Scan over steps, vmap over orbits; row 0 of `residuals` is zero."""
-    width = residuals.shape[1]
-
-    def advance(carry: Any, now: Any) -> Any:
-        x, n = carry
-        u, draw = now
-        kick = jnp.zeros_like(x).at[:, :width].set(residuals[draw])
-        x = jax.vmap(model.step)(n, x, u) + kick
-        return (x, n + 1), x[:, :width]
-
-    (x, _), path = jax.lax.scan(advance, (x0, n0), (inputs, draws))
-    return x, path
+if TYPE_CHECKING:
+    from takens.learn.maps import AbstractDelayMap
 
 
 def residual_table(residuals: np.ndarray) -> np.ndarray:
@@ -36,9 +21,8 @@ def residual_table(residuals: np.ndarray) -> np.ndarray:
     return np.concatenate([np.zeros((1, rows.shape[1])), rows])
 
 
-@functools.singledispatch
 def simulate(
-    model: AbstractDelayMap,
+    model: AbstractDelayMap | AbstractHostMap,
     x0: np.ndarray,
     n0: np.ndarray,
     inputs: np.ndarray,
@@ -47,11 +31,11 @@ def simulate(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Orbits of `model` from many states, ``z[n+1] = advance(z) + residuals[draw]``.
 
-    A model may register a faster way; it must give the same numbers.
-
     Parameters
     ----------
     model : AbstractDelayMap
+        Or the same map on the host, as `AbstractDelayEstimator.learn` returns it: the numbers are
+        the same, and nothing is compiled.
     x0 : array, shape (orbit, state)
         Initial states.
     n0 : array, shape (orbit,)
@@ -71,7 +55,7 @@ def simulate(
 
     Notes
     -----
-    Costs one compilation for each shape; a persistent cache keeps it.
+    A system costs one compilation for each shape; a persistent cache keeps it.
 
     Examples
     --------
@@ -82,37 +66,72 @@ def simulate(
     >>> path.shape
     (3, 1, 1)
     """
-    last, path = _paths(model, x0, n0, inputs, residuals, np.asarray(draws, dtype=np.int32))
-    return np.asarray(last), np.asarray(path)
+    return host_map(model).orbits(x0, n0, inputs, residuals, draws)
 
 
-def march(
-    advance: Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray],
-    x0: np.ndarray,
-    n0: np.ndarray,
-    inputs: np.ndarray,
-    residuals: np.ndarray,
-    draws: np.ndarray,
-) -> tuple[np.ndarray, np.ndarray]:
-    """The same orbits on the host, where a step over all of them is cheap and needs no compiler.
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class HostedSystem(AbstractHostMap):
+    """A system of delays, driven from the host through compiled programs.
 
     Parameters
     ----------
-    advance : callable
-        From sample numbers (orbit,), windows (orbit, window, coordinate) and inputs
-        (orbit, n_inputs) to the next sample (orbit, coordinate).
-    x0, n0, inputs, residuals, draws : array
-        As in `simulate`.
+    model : AbstractDelayMap
+        What is driven; `HostedSystem.of` fills in the rest from it.
     """
-    width = residuals.shape[1]
-    first = x0.reshape(len(x0), -1, width)
-    n_steps, window = len(draws), first.shape[1]
-    orbit = np.empty((len(x0), n_steps + window, width))  # newest first, filled from the right
-    orbit[:, n_steps:] = first
-    with np.errstate(all="ignore"):  # an orbit that escapes becomes infinite, and is counted
-        for step, draw in enumerate(draws):
-            at = n_steps - step
-            new = advance(n0 + step, orbit[:, at : at + window], inputs[step])
-            orbit[:, at - 1] = new + residuals[draw]
-    path = np.ascontiguousarray(np.swapaxes(orbit[:, :n_steps][:, ::-1], 0, 1))
-    return orbit[:, :window].reshape(len(x0), -1), path
+
+    one_shape: ClassVar[bool] = True
+
+    model: AbstractDelayMap
+
+    @classmethod
+    def of(cls, model: Any) -> HostedSystem:
+        """Wrap `model`, refused when it is no map on past observations."""
+        from takens.learn.maps import AbstractDelayMap
+
+        if not isinstance(model, AbstractDelayMap):
+            raise WrongKind(
+                f"{type(model).__name__} was given; expected a map on past observations, such as "
+                "the model of `NVAR().fit(data)`."
+            )
+        return cls(
+            model=model,
+            frame=HostFrame.of(model.frame),
+            lags=model.lags,
+            observed=model.observed,
+            n_inputs=model.n_inputs,
+        )
+
+    def system(self) -> AbstractDelayMap:
+        """The system that was wrapped."""
+        return self.model
+
+    def orbits(
+        self,
+        x0: np.ndarray,
+        n0: np.ndarray,
+        inputs: np.ndarray,
+        residuals: np.ndarray,
+        draws: np.ndarray,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Last states and paths from many states; see `simulate`."""
+        from takens.learn.maps import paths
+
+        last, path = paths(self.model, x0, n0, inputs, residuals, np.asarray(draws, dtype=np.int32))
+        return np.asarray(last), np.asarray(path)
+
+    def tangent_orbits(
+        self,
+        x: np.ndarray,
+        v: np.ndarray,
+        n: float,
+        u: np.ndarray,
+        residuals: np.ndarray,
+        draws: np.ndarray,
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Orbits that each carry one tangent vector; see `AbstractHostMap`."""
+        from takens.learn.maps import stretch
+
+        (x, v, _), (path, growth) = stretch(
+            self.model, x, v, float(n), u, residuals, np.asarray(draws, dtype=np.int32)
+        )
+        return x, v, np.swapaxes(np.asarray(path), 0, 1), np.asarray(growth).T

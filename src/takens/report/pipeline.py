@@ -172,7 +172,8 @@ def _models(
     if motion is None or motion.kind == "equilibrium" or motion.status is Status.TOO_SHORT:
         return None, None
     tell(0.0, "models")
-    from takens.validate import backtest, default_estimators, long_run
+    from takens.data import regular_segments
+    from takens.validate import backtest, long_run
 
     chaotic = motion.kind == "chaotic"
     exponent = motion.exponent.exponent if chaotic and motion.exponent is not None else None
@@ -185,11 +186,10 @@ def _models(
     if judged is None or quick:
         return judged, None
     tell(0.8, "long run of the best model")
-    best = next((e for e in default_estimators() if e.label == judged.best), None)
-    if best is None:
-        return judged, None
+    best = judged.estimators[judged.of(judged.best)]
+    segments = regular_segments(recording)
     run = guarded("long run of the best model", lambda: long_run(
-        best.fit(recording, seed=seed), recording, seed=seed, throw=False
+        best.learn(segments, seed=seed), segments, name=best.label, seed=seed, throw=False
     ))  # fmt: skip
     return judged, run
 

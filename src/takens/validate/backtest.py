@@ -20,7 +20,6 @@ from takens.learn import (
     Persistence,
     SeasonalClimatology,
 )
-from takens.learn.frame import HostFrame
 from takens.validate.folds import folds, origins
 from takens.validate.forecasts import FAR, Starts, blow_ups, forecast, starts
 from takens.validate.judge import judge
@@ -178,7 +177,7 @@ def backtest(
     last: tuple[dict[str, Fit[Any]], Starts] | None = None
     for number, fold in enumerate(blocks):
         if number > 0:
-            fits = {e.label: e.fit_segments(fold.train, seed=seed) for e in rivals}
+            fits = {e.label: e.learn(fold.train, seed=seed) for e in rivals}
         window = max(fit.model.window for fit in fits.values())
         places = origins(segments, fold, window, steps, n_origins)
         if len(places):
@@ -218,6 +217,7 @@ def backtest(
         progress(1.0)
     return Backtest(
         models=labels,
+        estimators=tuple(rivals),
         leads=leads * segments.dt,
         steps=leads,
         time_unit=segments.time_unit,
@@ -304,7 +304,7 @@ def _tuned(
     for rival in rivals:
         try:
             chosen = rival.tuned(train, seed=seed)
-            fits[chosen.label] = chosen.fit_segments(train, seed=seed)
+            fits[chosen.label] = chosen.learn(train, seed=seed)
         except InvalidInput as refusal:
             if isinstance(rival, (Persistence, Climatology)):
                 raise
@@ -340,7 +340,7 @@ def _judge_fold(
     squared, score, rank, valid = [], [], [], []
     noise = rng.integers(2**31)  # the same draws of rank ties for every model
     for fit in fits.values():
-        host = HostFrame(fit.model.frame)
+        host = fit.model.frame
         both = [_pick(begin, rows) for rows in (some, rest)]
         crowd = forecast(fit, segments, both[0], n_members, rng, n_rows)
         alone = forecast(fit, segments, both[1], 0, rng, n_rows) if len(rest) else crowd[:1, :0]
@@ -387,7 +387,7 @@ def _example(
     one = _pick(begin, np.array([row]))
     n_members = min(200, n_rows - 1)
     fit = fits[best]
-    paths = HostFrame(fit.model.frame).decode(forecast(fit, segments, one, n_members, rng, n_rows))
+    paths = fit.model.frame.decode(forecast(fit, segments, one, n_members, rng, n_rows))
     members = paths[1:, 0]
     bounded = np.isfinite(members).all(axis=0)  # where a member has escaped there is no mean
     mean = np.where(bounded, members, 0.0).mean(axis=0)

@@ -9,8 +9,7 @@ import numpy as np
 
 from takens.core import Fit
 from takens.data import Segments
-from takens.learn import AbstractDelayMap, simulate
-from takens.learn.frame import HostFrame
+from takens.learn import AbstractHostMap
 from takens.learn.simulate import residual_table
 
 MAX_CELLS = 6_000_000  # numbers held at once by a block of forecasts
@@ -52,11 +51,12 @@ def starts(segments: Segments, places: np.ndarray, horizon: int) -> Starts:
     return Starts(places=places, truth=truth, inputs=inputs)
 
 
-def states(model: AbstractDelayMap, segments: Segments, places: np.ndarray) -> np.ndarray:
+def states(model: AbstractHostMap, segments: Segments, places: np.ndarray) -> np.ndarray:
     """State of the model at each origin, (origin, state)."""
-    host, window = HostFrame(model.frame), model.window
+    window = model.window
     rows = [
-        host.encode(segments.values[i][at - window + 1 : at + 1])[::-1].ravel() for i, at in places
+        model.frame.encode(segments.values[i][at - window + 1 : at + 1])[::-1].ravel()
+        for i, at in places
     ]
     return np.asarray(rows)
 
@@ -65,11 +65,6 @@ def clocks(segments: Segments, places: np.ndarray) -> np.ndarray:
     """Sample number of each origin, counted from time zero."""
     first = np.array([round(start / segments.dt) for start in segments.starts])
     return np.asarray(first[places[:, 0]] + places[:, 1], dtype=float)
-
-
-def compiled(model: AbstractDelayMap) -> bool:
-    """Whether orbits of this model are made by a compiled program, whose shapes must not vary."""
-    return simulate.dispatch(type(model)) is simulate.dispatch(object)
 
 
 def block_rows(wanted: int, horizon: int, width: int) -> int:
@@ -103,11 +98,11 @@ def forecast(
     n_rows = block_rows(n_rows, horizon, width)
     for low in range(0, len(rows), n_rows):
         part = np.arange(low, min(low + n_rows, len(rows)))
-        if compiled(model):
+        if model.one_shape:
             part = np.resize(part, n_rows)  # one shape, so one program
         orbit = rows[part]
         drive = np.swapaxes(begin.inputs[orbit], 0, 1)
-        _, path = simulate(model, x0[orbit], n0[orbit], drive, table, draws[:, part])
+        _, path = model.orbits(x0[orbit], n0[orbit], drive, table, draws[:, part])
         parts.append(np.swapaxes(path, 0, 1)[: min(n_rows, len(rows) - low)])
     return np.concatenate(parts).reshape(1 + n_members, count, horizon, width)
 
@@ -118,8 +113,7 @@ def blow_ups(
     """How many noise-free runs of `n_steps` leave the data's range tenfold, of how many."""
     model = fit.model
     values = np.concatenate(segments.values)
-    host = HostFrame(model.frame)
-    z = host.encode(values[-20_000:])
+    z = model.frame.encode(values[-20_000:])
     centre, limit = z.mean(axis=0), FAR * np.ptp(z, axis=0) + 1e-9
     horizon = begin.truth.shape[1]
     size = block_rows(n_rows, horizon, z.shape[1])  # the shape that is already compiled
@@ -127,14 +121,14 @@ def blow_ups(
         begin, places=begin.places[:size], truth=begin.truth[:size], inputs=begin.inputs[:size]
     )
     count = len(begin.places)
-    part = np.resize(np.arange(count), size) if compiled(model) else np.arange(count)
+    part = np.resize(np.arange(count), size) if model.one_shape else np.arange(count)
     x, n = states(model, segments, begin.places)[part], clocks(segments, begin.places)[part]
     table = np.zeros_like(residual_table(np.asarray(fit.diagnostics["residuals"])))
     draws = np.zeros((horizon, len(part)), dtype=int)
     drive = np.swapaxes(begin.inputs[part], 0, 1)
     out = np.zeros(len(part), dtype=bool)
     for _ in range(-(-n_steps // horizon)):
-        x, path = simulate(model, x, n, drive, table, draws)
+        x, path = model.orbits(x, n, drive, table, draws)
         n = n + horizon
         far = np.abs(path - centre) > limit
         out |= (far | ~np.isfinite(path)).any(axis=(0, 2))

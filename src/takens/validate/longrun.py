@@ -5,43 +5,20 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
-import equinox as eqx
-import jax
-import jax.numpy as jnp
 import numpy as np
 
 from takens.core import AbstractResult, Estimate, Fit, InvalidInput, Status, WrongKind, require
 from takens.core.trajectory import Finding
 from takens.data import Segments, regular_segments
-from takens.learn import AbstractDelayMap
-from takens.learn.frame import HostFrame
+from takens.learn.host import AbstractHostMap, host_map
 from takens.learn.simulate import residual_table
 from takens.validate.forecasts import FAR
 
 if TYPE_CHECKING:
     import xarray as xr
 
-BLOCK = 256  # steps in one compiled program
+BLOCK = 256  # steps between looks at whether a run is lost
 N_QUANTILES = 101
-
-
-@eqx.filter_jit
-def _stretch(model: Any, x: Any, v: Any, n: Any, u: Any, residuals: Any, draws: Any) -> Any:
-    """One block of two runs, noise-free and driven, each with one tangent vector."""
-
-    def one(x: Any, v: Any, n: Any, kick: Any) -> Any:
-        y, w = jax.jvp(lambda s: model.step(n, s, u), (x,), (v,))
-        size = jnp.linalg.norm(w)
-        y = y.at[: kick.shape[0]].add(kick)
-        # a vector that is mapped to zero has exponent -inf; it starts again in its old direction
-        return y, jnp.where(size > 0, w / jnp.where(size > 0, size, 1.0), v), jnp.log(size)
-
-    def advance(carry: Any, draw: Any) -> Any:
-        x, v, n = carry
-        x, v, growth = jax.vmap(one, in_axes=(0, 0, None, 0))(x, v, n, residuals[draw])
-        return (x, v, n + 1), (x[:, : residuals.shape[1]], growth)
-
-    return jax.lax.scan(advance, (x, v, n), draws)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -53,7 +30,7 @@ class LongRun(AbstractResult):
     Parameters
     ----------
     model : str
-        Class of the model.
+        Its name.
     time_unit, names : str, tuple of str
         Of the data.
     exponent : Estimate
@@ -160,6 +137,7 @@ def long_run(
     n_steps: int = 4_096,
     n_transient: int = 512,
     level: float = 0.9,
+    name: str = "",
     seed: int = 0,
     throw: bool = True,
 ) -> LongRun:
@@ -172,13 +150,15 @@ def long_run(
     Parameters
     ----------
     fit : Fit of an AbstractDelayMap
-        With residuals in its diagnostics.
+        Or of the same map on the host; with residuals in its diagnostics.
     data : array, Trajectory, Recording or path
         What the model is compared with.
     n_steps, n_transient : int
         Length of the run in samples, rounded up to blocks of 256, and what is dropped first.
     level : float
         Coverage of the intervals, from a t distribution over blocks of the run.
+    name : str
+        What to call the model; its class when not given.
     seed : int
         For residuals and the first tangent vector.
     throw : bool
@@ -219,18 +199,20 @@ def long_run(
     >>> run.bounded, run.exponent.value > 0.4
     (True, True)
     """
-    if not isinstance(fit, Fit) or not isinstance(fit.model, AbstractDelayMap):
+    if not isinstance(fit, Fit):
         raise WrongKind(
-            f"{type(getattr(fit, 'model', fit)).__name__} was given; expected the Fit of a map on "
-            "past observations, such as `NVAR().fit(data)`."
+            f"{type(fit).__name__} was given; expected the Fit of a map on past observations, such "
+            "as `NVAR().fit(data)`."
         )
+    model = host_map(fit.model)
     if n_steps < BLOCK or n_transient < 0:
         raise InvalidInput(
             f"n_steps = {n_steps} and n_transient = {n_transient}; expected at least {BLOCK} and "
             "at least 0. Give more steps."
         )
     segments = data if isinstance(data, Segments) else regular_segments(data)
-    path, growth = _orbits(fit, segments, n_steps, n_transient, seed)
+    table = residual_table(np.asarray(fit.diagnostics["residuals"]))
+    path, growth = _orbits(model, table, segments, n_steps, n_transient, seed)
     observed = segments.longest[-20_000:]
     bounded = not bool(np.isnan(path[0]).any())
     status = Status.OK if bounded else Status.DIVERGED
@@ -244,7 +226,7 @@ def long_run(
         quantiles = np.stack([_quantiles(part[:, 0], shares) for part in (observed, *path)])
     rates = [_exponent(g, segments.dt, segments.time_unit, level) for g in growth]
     return LongRun(
-        model=type(fit.model).__name__,
+        model=name or type(fit.model).__name__,
         time_unit=segments.time_unit,
         names=segments.names,
         exponent=rates[0],
@@ -266,10 +248,15 @@ def long_run(
 
 
 def _orbits(
-    fit: Fit[Any], segments: Segments, n_steps: int, n_transient: int, seed: int
+    model: AbstractHostMap,
+    table: np.ndarray,
+    segments: Segments,
+    n_steps: int,
+    n_transient: int,
+    seed: int,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Observed paths (2, step, dim) and log growth (2, step); NaN from where a run is lost."""
-    model, host = fit.model, HostFrame(fit.model.frame)
+    host = model.frame
     rng = np.random.default_rng(seed)
     values = segments.longest
     if len(values) < model.window:
@@ -284,7 +271,6 @@ def _orbits(
     v /= np.linalg.norm(v, axis=1, keepdims=True)
     drivers = [d for d in segments.inputs if d is not None]
     u = np.concatenate(drivers).mean(axis=0) if drivers else np.zeros(0)
-    table = residual_table(np.asarray(fit.diagnostics["residuals"]))
     place = next(index for index, part in enumerate(segments.values) if part is values)
     n = float(round(segments.starts[place] / segments.dt) + len(values) - 1)
     paths, growths = [], []
@@ -294,8 +280,8 @@ def _orbits(
             [np.zeros(BLOCK, dtype=np.int32), rng.integers(1, len(table), BLOCK, dtype=np.int32)],
             axis=1,
         )
-        (x, v, n), (path, growth) = _stretch(model, x, v, n, u, table, draws)
-        path, growth = np.swapaxes(np.asarray(path), 0, 1), np.asarray(growth).T
+        x, v, path, growth = model.tangent_orbits(x, v, n, u, table, draws)
+        n += BLOCK
         far = (~(np.abs(path - centre) <= limit)).any(axis=2)
         gone = np.logical_or.accumulate(far, axis=1) | lost[:, None]
         paths.append(np.where(gone[:, :, None], np.nan, path))

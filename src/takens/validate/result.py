@@ -12,6 +12,8 @@ from takens.core import AbstractResult, Estimate
 if TYPE_CHECKING:
     import xarray as xr
 
+    from takens.learn import AbstractDelayEstimator
+
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 
@@ -54,6 +56,8 @@ class Backtest(AbstractResult):
     ----------
     models : tuple of str
         Rows of every array below.
+    estimators : tuple of AbstractDelayEstimator
+        The same, with the settings that were chosen inside the first fold.
     leads, steps : array, shape (lead,)
         Lead times in `time_unit`, and the same in samples.
     time_unit, names : str, tuple of str
@@ -105,6 +109,7 @@ class Backtest(AbstractResult):
     """
 
     models: tuple[str, ...]
+    estimators: tuple[AbstractDelayEstimator[Any], ...]
     leads: np.ndarray
     steps: np.ndarray
     time_unit: str
