@@ -38,6 +38,9 @@ RESULTS = {
     "CorrelationDimension": lambda: series.correlation_dimension(SIGNAL, throw=False),
     "PermutationEntropy": lambda: series.permutation_entropy(SIGNAL),
     "Motion": lambda: series.kind_of_motion(SIGNAL, quick=True),
+    "Ensemble": lambda: dynamics.trajectories(
+        systems.HenonMap(), [[0.1, 0.1], [9.0, 9.0]], np.arange(40), parameters={"a": [1.4, 1.2]}
+    ),
     "LyapunovSpectrum": lambda: dynamics.lyapunov_spectrum(
         systems.HenonMap(), [0.1, 0.1], n_steps=400
     ),

@@ -39,6 +39,10 @@ class Status(enum.Enum):
     )
     NOT_APPLICABLE = "The question does not apply to these data; see the cautions for the reason."
     NO_SCALING = "No scaling region was found. A longer or less noisy record may show one."
+    STIFF = (
+        "An explicit method crawls here: some rates are much faster than the motion. "
+        "Give `integrator=Implicit()`."
+    )
     NOT_CONVERGED = "The iteration did not converge. Allow more steps or start elsewhere."
 
 

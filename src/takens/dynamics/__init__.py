@@ -1,7 +1,10 @@
 """What a system tells: one implementation of each question, for known and learned systems alike."""
 
 from takens.dynamics.dimension import kaplan_yorke_dimension as kaplan_yorke_dimension
+from takens.dynamics.ensemble import Ensemble as Ensemble
 from takens.dynamics.lyapunov import LyapunovSpectrum as LyapunovSpectrum
 from takens.dynamics.lyapunov import lyapunov_spectrum as lyapunov_spectrum
 from takens.dynamics.lyapunov_diagram import LyapunovDiagram as LyapunovDiagram
 from takens.dynamics.lyapunov_diagram import lyapunov_diagram as lyapunov_diagram
+from takens.dynamics.trajectory import trajectories as trajectories
+from takens.dynamics.trajectory import trajectory as trajectory
