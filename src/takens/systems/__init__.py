@@ -22,3 +22,4 @@ from takens.systems.maps import HenonMap as HenonMap
 from takens.systems.maps import LogisticMap as LogisticMap
 from takens.systems.patterns import BrusselatorField as BrusselatorField
 from takens.systems.patterns import GrayScott as GrayScott
+from takens.systems.taylor import Taylor as Taylor
