@@ -47,6 +47,7 @@ RESULTS = {
     "LyapunovDiagram": lambda: dynamics.lyapunov_diagram(
         systems.LogisticMap(), "r", [3.2, 4.0], [0.3], n_steps=400
     ),
+    "FixedPoints": lambda: dynamics.fixed_points(systems.HenonMap(), bounds=[(-2, 2), (-2, 2)]),
     "Backtest": lambda: validate.backtest(SIGNAL, estimators=[learn.Persistence()]),
     "LongRun": lambda: validate.long_run(
         learn.LinearAutoregression().fit(SIGNAL), SIGNAL, n_steps=256, n_transient=16

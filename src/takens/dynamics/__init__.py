@@ -2,6 +2,8 @@
 
 from takens.dynamics.dimension import kaplan_yorke_dimension as kaplan_yorke_dimension
 from takens.dynamics.ensemble import Ensemble as Ensemble
+from takens.dynamics.fixed_points import FixedPoints as FixedPoints
+from takens.dynamics.fixed_points import fixed_points as fixed_points
 from takens.dynamics.lyapunov import LyapunovSpectrum as LyapunovSpectrum
 from takens.dynamics.lyapunov import lyapunov_spectrum as lyapunov_spectrum
 from takens.dynamics.lyapunov_diagram import LyapunovDiagram as LyapunovDiagram

@@ -1,0 +1,60 @@
+"""Names and indices of equilibria and cycles from their eigenvalues or multipliers."""
+
+from __future__ import annotations
+
+import numpy as np
+
+NEUTRAL = 1e-9  # relative: growth below this is undecided in double precision
+
+
+def growth(eigenvalues: np.ndarray, is_map: bool) -> np.ndarray:
+    """Real parts for a flow, ``|multiplier| - 1`` for a map: positive means unstable."""
+    return np.abs(eigenvalues) - 1 if is_map else np.real(eigenvalues)
+
+
+def n_unstable(eigenvalues: np.ndarray, is_map: bool) -> int:
+    """Number of unstable directions."""
+    return int(np.sum(growth(eigenvalues, is_map) > _slack(eigenvalues)))
+
+
+def n_neutral(eigenvalues: np.ndarray, is_map: bool) -> int:
+    """Number of directions of which linearisation does not decide."""
+    return int(np.sum(np.abs(growth(eigenvalues, is_map)) <= _slack(eigenvalues)))
+
+
+def kind(eigenvalues: np.ndarray, is_map: bool) -> str:
+    """The standard name: node, focus, saddle, saddle-focus, with its stability.
+
+    A focus has a complex pair. Where an eigenvalue is neutral, linearisation does not decide: all
+    on the imaginary axis in pairs is a linear centre, anything else is non-hyperbolic.
+    """
+    if not np.isfinite(eigenvalues).all():
+        return "unknown"
+    turning = bool(np.any(np.abs(np.imag(eigenvalues)) > _slack(eigenvalues)))
+    unstable, neutral = n_unstable(eigenvalues, is_map), n_neutral(eigenvalues, is_map)
+    if neutral:
+        all_turn = np.all(np.abs(np.imag(eigenvalues)) > _slack(eigenvalues))
+        whole = neutral == len(eigenvalues) and all_turn
+        return "centre (undecided linearly)" if whole else "non-hyperbolic (undecided linearly)"
+    if 0 < unstable < len(eigenvalues):
+        return "saddle-focus" if turning else "saddle"
+    return ("unstable " if unstable else "stable ") + ("focus" if turning else "node")
+
+
+def topological_index(jacobian: np.ndarray, is_map: bool) -> int:
+    """Sign of ``det J`` for a flow, of ``det(1 - J)`` for a map; 0 where it is singular."""
+    matrix = np.eye(len(jacobian)) - jacobian if is_map else jacobian
+    values = np.linalg.svd(matrix, compute_uv=False)
+    if not values[-1] > NEUTRAL * max(values[0], 1e-300):
+        return 0
+    return int(np.linalg.slogdet(matrix)[0])
+
+
+def ordered(eigenvalues: np.ndarray, is_map: bool) -> np.ndarray:
+    """Most unstable first; of a conjugate pair the one with positive imaginary part."""
+    order = np.lexsort((-np.imag(eigenvalues), -np.round(growth(eigenvalues, is_map), 12)))
+    return np.asarray(eigenvalues, dtype=complex)[order]
+
+
+def _slack(eigenvalues: np.ndarray) -> float:
+    return NEUTRAL * max(1.0, float(np.max(np.abs(eigenvalues))))
