@@ -31,6 +31,7 @@ ROOMS_WITH_DOORS = (
     "takens.learn",
     "takens.dynamics",
     "takens.validate",
+    "takens.interop",
 )
 
 # Doors whose first argument is neither a system nor data, each with its reason.
@@ -44,6 +45,7 @@ OTHER_FIRST_ARGUMENT = {
     "takens.learn.simulate": "takes a learned model with its own window of the past",
     "takens.validate.default_estimators": "lists settings, no data yet",
     "takens.validate.long_run": "takes what learning returned, with its residuals",
+    "takens.interop.from_dysts": "names a system of another library",
     "takens.series.eckmann_ruelle_ceiling": "arithmetic on a number of points",
 }
 

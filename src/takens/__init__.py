@@ -40,6 +40,7 @@ _ROOMS = (
     "learn",
     "dynamics",
     "validate",
+    "interop",
     "report",
     "testing",
 )

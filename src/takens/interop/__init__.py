@@ -1,0 +1,6 @@
+"""Systems of other libraries, as systems of this one."""
+
+from takens.interop.dysts import AbstractDystsFlow as AbstractDystsFlow
+from takens.interop.dysts import AbstractDystsMap as AbstractDystsMap
+from takens.interop.dysts import dysts_names as dysts_names
+from takens.interop.dysts import from_dysts as from_dysts
