@@ -48,6 +48,12 @@ RESULTS = {
         systems.LogisticMap(), "r", [3.2, 4.0], [0.3], n_steps=400
     ),
     "FixedPoints": lambda: dynamics.fixed_points(systems.HenonMap(), bounds=[(-2, 2), (-2, 2)]),
+    "OrbitDiagram": lambda: dynamics.orbit_diagram(
+        systems.LogisticMap(), "r", [3.2, 3.5, 4.5], [0.3], n_steps=64
+    ),
+    "HysteresisDiagram": lambda: dynamics.hysteresis_diagram(
+        systems.HenonMap(), "a", [0.2, 0.3], [0.1, 0.1], n_steps=64
+    ),
     "Backtest": lambda: validate.backtest(SIGNAL, estimators=[learn.Persistence()]),
     "LongRun": lambda: validate.long_run(
         learn.LinearAutoregression().fit(SIGNAL), SIGNAL, n_steps=256, n_transient=16

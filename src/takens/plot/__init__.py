@@ -10,4 +10,5 @@ from takens.plot.primitives import histogram_with_marker as histogram_with_marke
 from takens.plot.primitives import labels as labels
 from takens.plot.primitives import line as line
 from takens.plot.primitives import line_with_band as line_with_band
+from takens.plot.primitives import points as points
 from takens.plot.primitives import quantity as quantity

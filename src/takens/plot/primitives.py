@@ -179,6 +179,42 @@ def errorbars(ax: Axes, names: Sequence[str], estimates: Sequence[Estimate], **s
     return ax
 
 
+def points(ax: Axes, x: Any, y: Any, *, bins: tuple[int, int] = (900, 600)) -> Axes:
+    """Many points; more than 20,000 are drawn as an image of how many fall where, which is fast.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+    x, y : array, shape (n,) or (n, ...)
+        In the units of the axes; values that are not finite are left out.
+    bins : (int, int)
+        Pixels of the image across and upwards.
+
+    Examples
+    --------
+    >>> from takens import plot
+    >>> ax = plot.points(plot.axes(), [0, 1, 2], [1.0, 0.5, 0.2])
+    """
+    x, y = np.ravel(np.asarray(x, dtype=float)), np.ravel(np.asarray(y, dtype=float))
+    kept = np.isfinite(x) & np.isfinite(y)
+    x, y = x[kept], y[kept]
+    if x.size <= 20_000 or np.ptp(x) == 0 or np.ptp(y) == 0:
+        ax.plot(x, y, ".", ms=2, color=COLOURS[0], alpha=0.6, rasterized=True)
+        return ax
+    columns = np.unique(x)
+    # One column for each value where there are fewer values than pixels: no stripes.
+    number, half = columns.size, 0.5 * np.ptp(x) / max(columns.size - 1, 1)
+    across = number if number <= bins[0] else bins[0]
+    ends = (x.min() - half, x.max() + half) if number <= bins[0] else (x.min(), x.max())
+    table, at_x, at_y = np.histogram2d(
+        x, y, bins=(across, bins[1]), range=(ends, (y.min(), y.max()))
+    )
+    shade = np.ma.masked_equal(np.log1p(table.T), 0)
+    ax.imshow(shade, origin="lower", aspect="auto", cmap="Blues", vmin=-0.8 * shade.max(),
+              extent=(at_x[0], at_x[-1], at_y[0], at_y[-1]), interpolation="nearest")  # fmt: skip
+    return ax
+
+
 def labels(ax: Axes, xlabel: str = "", ylabel: str = "", title: str = "") -> Axes:
     """Label the axes, and show a legend when something has an entry in it.
 
