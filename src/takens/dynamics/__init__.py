@@ -8,9 +8,9 @@ from takens.dynamics.lyapunov import LyapunovSpectrum as LyapunovSpectrum
 from takens.dynamics.lyapunov import lyapunov_spectrum as lyapunov_spectrum
 from takens.dynamics.lyapunov_diagram import LyapunovDiagram as LyapunovDiagram
 from takens.dynamics.lyapunov_diagram import lyapunov_diagram as lyapunov_diagram
-from takens.dynamics.trajectory import trajectories as trajectories
-from takens.dynamics.trajectory import trajectory as trajectory
 from takens.dynamics.orbit_diagram import HysteresisDiagram as HysteresisDiagram
 from takens.dynamics.orbit_diagram import OrbitDiagram as OrbitDiagram
 from takens.dynamics.orbit_diagram import hysteresis_diagram as hysteresis_diagram
 from takens.dynamics.orbit_diagram import orbit_diagram as orbit_diagram
+from takens.dynamics.trajectory import trajectories as trajectories
+from takens.dynamics.trajectory import trajectory as trajectory
