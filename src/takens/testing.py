@@ -86,6 +86,62 @@ def check_system(
     _frozen(system, "names", name)
 
 
+def check_diffusion(system: Any, x0: Any) -> None:
+    """Check what every diffusion promises, at one state.
+
+    Shapes and float64 of drift and noise; the same numbers under ``jit``; a finite path that one
+    key repeats and another changes; NaN in, NaN out; a refusal of questions for deterministic
+    systems.
+
+    Parameters
+    ----------
+    system : AbstractDiffusion
+    x0 : array, shape (dim,)
+        A state where the noise is not zero.
+
+    Raises
+    ------
+    AssertionError
+        With a sentence that says which promise is broken.
+
+    Examples
+    --------
+    >>> from takens.systems import OrnsteinUhlenbeck
+    >>> check_diffusion(OrnsteinUhlenbeck(), np.array([0.3]))
+    """
+    import equinox as eqx
+    import jax
+    import jax.numpy as jnp
+
+    from takens.core import WrongKind
+
+    name, t, dim = type(system).__name__, jnp.zeros(()), system.dim
+    x = jnp.asarray(x0, dtype=float)
+    drift, noise = system.drift(t, x), system.diffusion(t, x)
+    _expect(drift.shape == (dim,), f"{name}.drift has shape {drift.shape}; expected ({dim},).")
+    _expect(noise.ndim == 2 and noise.shape[0] == dim, f"{name}.diffusion has {noise.shape}.")
+    _expect(drift.dtype == noise.dtype == jnp.float64, f"{name} is not in float64.")
+    compiled = eqx.filter_jit(lambda m, s: m.drift(t, s))(system, x)
+    np.testing.assert_allclose(compiled, drift, rtol=1e-10, atol=1e-12, err_msg=f"{name} under jit")
+
+    def path(state: Any, seed: int) -> Any:
+        key = jax.random.key(seed)
+        return system.integrator.advance(system, t, 0.01, state, None, key, 1)
+
+    first = path(x, 0)
+    _expect(np.isfinite(first).all(), f"{name}: a step from {x0} is not finite.")
+    _expect(np.array_equal(first, path(x, 0)), f"{name}: one key gives two paths.")
+    _expect(not np.array_equal(first, path(x, 1)), f"{name}: two keys give one path.")
+    poisoned = path(jnp.full(x.shape, jnp.nan), 0)
+    _expect(np.isnan(poisoned).any(), f"{name} turns a NaN state into numbers.")
+    _frozen(system, "names", name)
+    try:
+        system.as_map()
+    except WrongKind:
+        return
+    raise AssertionError(f"{name}.as_map must refuse: a diffusion has no map of states.")
+
+
 def check_estimator(estimator: Any, data: Any) -> None:
     """Check what every estimator promises, on one data set.
 

@@ -1,4 +1,4 @@
-"""Maps: discrete time, one iterate a step."""
+"""Maps of the interval and of the circle: discrete time, one component."""
 
 from typing import Any, ClassVar
 
@@ -42,28 +42,130 @@ class LogisticMap(AbstractMap, AbstractKnown):
         return self.r * x * (1 - x)
 
 
-class HenonMap(AbstractMap, AbstractKnown):
-    r"""Hénon's map of the plane: stretch, fold, contract by the same factor everywhere.
+class TentMap(AbstractMap, AbstractKnown):
+    r"""The tent map, the logistic map made piecewise linear.
 
-    .. math:: x_{n+1} = 1 - a x_n^2 + y_n, \quad y_{n+1} = b x_n
+    .. math:: x_{n+1} = s \min(x_n, 1 - x_n)
+
+    Its exponent is :math:`\ln s` at every state but the tip.
 
     Parameters
     ----------
-    a, b : float
-        Without unit; the determinant is ``-b``.
+    slope : float
+        s, 0 to 2.
+
+    Notes
+    -----
+    With a slope of exactly 2 every floating-point orbit is zero after 53 iterates, as each one
+    shifts out a binary digit. The default is therefore just below.
 
     References
     ----------
-    Hénon, Commun. Math. Phys. 50, 69 (1976), eq. 4.
+    Ott, Chaos in Dynamical Systems (2002), section 2.1.
     """
 
-    a: Array = parameter(1.4)
-    b: Array = parameter(0.3)
+    slope: Array = parameter(1.99)
 
-    names: ClassVar[tuple[str, ...]] = ("x", "y")
-    x0: ClassVar[tuple[float, ...]] = (0.6313, 0.1894)
-    references: ClassVar[tuple[str, ...]] = ("henon1976two",)
+    names: ClassVar[tuple[str, ...]] = ("x",)
+    x0: ClassVar[tuple[float, ...]] = (0.3456,)
+    references: ClassVar[tuple[str, ...]] = ("ott2002chaos",)
 
     def step(self, n: Any, x: Any, u: Any = None) -> Any:
-        """Hénon (1976), eq. 4."""
-        return jnp.stack([1 - self.a * x[0] ** 2 + x[1], self.b * x[0]])
+        """The smaller of the two lines."""
+        return self.slope * jnp.minimum(x, 1 - x)
+
+
+class BernoulliMap(AbstractMap, AbstractKnown):
+    r"""The Bernoulli shift: multiply, and keep the fraction.
+
+    .. math:: x_{n+1} = s x_n \bmod 1
+
+    Its exponent is :math:`\ln s` at every state but the jumps.
+
+    Parameters
+    ----------
+    slope : float
+        s, above 1; the doubling map has 2.
+
+    Notes
+    -----
+    With a slope of exactly 2 every floating-point orbit is zero after 53 iterates, as each one
+    shifts out a binary digit. The default is therefore just below.
+
+    References
+    ----------
+    Ott, Chaos in Dynamical Systems (2002), section 2.1.
+    """
+
+    slope: Array = parameter(1.99)
+
+    names: ClassVar[tuple[str, ...]] = ("x",)
+    x0: ClassVar[tuple[float, ...]] = (0.3456,)
+    references: ClassVar[tuple[str, ...]] = ("ott2002chaos",)
+
+    def step(self, n: Any, x: Any, u: Any = None) -> Any:
+        """The fraction of a multiple."""
+        return (self.slope * x) % 1.0
+
+
+class CircleMap(AbstractMap, AbstractKnown):
+    r"""The sine circle map: quasi-periodicity against locking.
+
+    .. math:: \theta_{n+1} = \theta_n + \Omega - \frac{K}{2 \pi} \sin 2 \pi \theta_n \bmod 1
+
+    Invertible below K = 1, chaotic in places above.
+
+    Parameters
+    ----------
+    omega : float
+        Bare rotation per iterate, in turns.
+    coupling : float
+        K.
+
+    References
+    ----------
+    Jensen, Bak and Bohr, Phys. Rev. A 30, 1960 (1984).
+    """
+
+    omega: Array = parameter(0.61)
+    coupling: Array = parameter(0.8)
+
+    names: ClassVar[tuple[str, ...]] = ("phase",)
+    x0: ClassVar[tuple[float, ...]] = (0.3456,)
+    references: ClassVar[tuple[str, ...]] = ("jensen1984transition",)
+
+    def step(self, n: Any, x: Any, u: Any = None) -> Any:
+        """The phase in turns, 0 to 1."""
+        return self.lift(x) % 1.0
+
+    def lift(self, x: Any) -> Any:
+        """The map of the line that covers it: its mean displacement is the rotation number."""
+        return x + self.omega - self.coupling / (2 * jnp.pi) * jnp.sin(2 * jnp.pi * x)
+
+
+class RickerMap(AbstractMap, AbstractKnown):
+    r"""Ricker's stock and recruitment: growth that crowding cuts off exponentially.
+
+    .. math:: x_{n+1} = x_n e^{r (1 - x_n)}
+
+    The equilibrium 1 loses its stability at :math:`r = 2`; chaos from about 2.69.
+
+    Parameters
+    ----------
+    r : float
+        Growth rate per generation; the state is in units of the carrying capacity.
+
+    References
+    ----------
+    Ricker, J. Fish. Res. Board Can. 11, 559 (1954).
+    """
+
+    r: Array = parameter(3.0)
+
+    names: ClassVar[tuple[str, ...]] = ("stock",)
+    x0: ClassVar[tuple[float, ...]] = (1.746,)
+    references: ClassVar[tuple[str, ...]] = ("ricker1954stock",)
+
+    def step(self, n: Any, x: Any, u: Any = None) -> Any:
+        """Stock of the next generation."""
+        return x * jnp.exp(self.r * (1 - x))
