@@ -65,7 +65,7 @@ class Ensemble(AbstractResult):
 
         ax = plot.axes(ax)
         for rows in self.states[:50]:
-            plot.line(ax, self.times, rows[:, 0], color=plot.COLOURS[0], alpha=0.4, lw=0.8)
+            plot.line(ax, self.times, rows[:, 0], color=plot.COLOURS[0], alpha=0.4, linewidth=0.8)
         return plot.labels(ax, "time", self.names[0])
 
     def to_xarray(self) -> xr.Dataset:
