@@ -257,13 +257,17 @@ def load(name: str, **options: Any) -> Recording:
     )
 
 
-def open_any(name_or_path: str | Path, **options: Any) -> Recording:
+def open_any(
+    name_or_path: str | Path, *, max_columns: int | None = None, **options: Any
+) -> Recording:
     """A file when there is one of that name, otherwise a bundled data set.
 
     Parameters
     ----------
     name_or_path : str or Path
         A file that exists wins over a data set's name; a folder, such as a report, does not.
+    max_columns : int, optional
+        As for `takens.read`; a bundled data set is never too wide.
     **options
         As for `takens.read`.
 
@@ -289,7 +293,7 @@ def open_any(name_or_path: str | Path, **options: Any) -> Recording:
         existing(name_or_path)
     except InvalidInput as error:
         raise InvalidInput(f"{error} {_choices(str(name_or_path))}") from None
-    return read(name_or_path, **options)
+    return read(name_or_path, max_columns=max_columns, **options)
 
 
 def _choices(name: str) -> str:

@@ -21,6 +21,15 @@ class Options:
     group: str | None = None
     dt: float | None = None
     time_unit: str | None = None
+    max_columns: int | None = None
+
+    def check_width(self, width: int) -> None:
+        """Refuse a table of `width` columns, unless some of them are chosen by name."""
+        if self.columns is None and self.max_columns is not None and width > self.max_columns:
+            raise InvalidInput(
+                f"{width} columns were given; at most {self.max_columns} are taken here. Transpose "
+                "the table if time runs along its rows, or choose columns."
+            )
 
 
 def checked_dt(dt: Any) -> float | None:

@@ -23,6 +23,7 @@ def read(
     group: str | None = None,
     dt: float | None = None,
     time_unit: str | None = None,
+    max_columns: int | None = None,
 ) -> Recording:
     """Read measurements from a file, and say what was found in it.
 
@@ -46,6 +47,8 @@ def read(
     time_unit : str, optional
         Unit of time to use: dates are turned into it, a known unit in the header is converted, and
         otherwise it names the unit.
+    max_columns : int, optional
+        Refuse a wider table before its columns are looked at, unless `columns` chooses some.
 
     Returns
     -------
@@ -82,6 +85,7 @@ def read(
         group=group,
         dt=checked_dt(dt),
         time_unit=time_unit,
+        max_columns=max_columns,
     )
     place = existing(path)
     try:
@@ -97,6 +101,7 @@ def read(
             f"{shown(place.name)} could not be read ({error.strerror or type(error).__name__}). "
             "Check that the file is complete and that you may read it."
         ) from None
+    options.check_width(len(table.columns))
     return finished(table, options, source=place.name, digest=_digest(place), given=path)
 
 

@@ -141,13 +141,15 @@ def split_unit(header: str) -> tuple[str, str]:
     >>> split_unit("temp [K]")
     ('temp', 'K')
     """
-    found = _UNIT.match(header)
+    found = _UNIT.match(header) if header.rstrip().endswith(("]", ")")) else None
     if not found:
         return header, ""
     return found["name"], (found["a"] or found["b"]).strip()
 
 
 def _clean(name: str) -> str:
+    if len(name) <= NAME_LIMIT and name.isalnum():
+        return name
     kept = (
         c if str(unicodedata.category(c)) not in ("Cc", "Cf", "Cs", "Co") else " "
         for c in name[:4000]

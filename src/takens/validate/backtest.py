@@ -144,7 +144,7 @@ def backtest(
 
     Notes
     -----
-    Costs a second or two for ten thousand rows, and some more when programs are first compiled.
+    Costs about a second for ten thousand rows; a model that exists only as a system is compiled.
     Skill here is skill on this record: a change of regime after it is not foreseen. Inputs over
     the horizon are taken as known. A forecast beyond ten data ranges is scored as that far.
 

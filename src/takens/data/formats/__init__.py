@@ -86,7 +86,7 @@ def table_of(path: Path, options: Options) -> Table:
 def _by_kind(path: Path, kind: str, options: Options, what: str) -> Table:
     suffix = path.suffix.lower()
     if kind in ("text", "gz", "bz2", "xz"):
-        return _text(path, kind, what)
+        return _text(path, kind, options, what)
     if kind in ("npy", "mat", "mat73") or (kind == "zip" and suffix == ".npz"):
         from takens.data.formats import arrays
 
@@ -108,13 +108,13 @@ def _by_kind(path: Path, kind: str, options: Options, what: str) -> Table:
     return _zipped(path, what)
 
 
-def _text(path: Path, kind: str, what: str) -> Table:
+def _text(path: Path, kind: str, options: Options, what: str) -> Table:
     from takens.data.formats.text import read_text
 
     if kind == "text":
         if path.stat().st_size > LIMIT:
             raise _too_big(what)
-        table = read_text(path.read_bytes(), what)
+        table = read_text(path.read_bytes(), what, options)
         if path.suffix.lower() in (".gz", ".bz2", ".xz"):
             note = Finding(
                 "not-compressed",

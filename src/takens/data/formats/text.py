@@ -22,6 +22,7 @@ from takens.data.formats.layout import (
     fields,
     is_value,
 )
+from takens.data.options import Options
 from takens.data.table import MISSING, Column, Table, label, listed, rows_text, shown
 
 BLOCK = 50_000
@@ -31,8 +32,8 @@ _UNEVEN = re.compile(r"(?m)^[\s\-=_*+|~]*$")
 _COMMENT = re.compile(r"(?m)^[ \t]*(?:#|%|//).*\n?")
 
 
-def read_text(raw: bytes, what: str) -> Table:
-    """The table in the bytes of a text file."""
+def read_text(raw: bytes, what: str, options: Options | None = None) -> Table:
+    """The table in the bytes of a text file; one that `options` find too wide is refused early."""
     text, findings = decoded(raw, what)
     if not text.strip():
         raise InvalidInput(f"{what} is empty. Give a file with rows of numbers.")
@@ -49,6 +50,8 @@ def read_text(raw: bytes, what: str) -> Table:
         raise InvalidInput(f"{what} holds only comments. Give a file with rows of numbers.")
     layout = Layout(text, comment, what)
     findings += layout.findings
+    if options is not None:
+        options.check_width(layout.width)
     blank = len(re.findall(r"\n[ \t]*(?=\n)", text.strip())) if "\n\n" in text else 0
     if blank:
         findings.append(
