@@ -2,6 +2,8 @@
 
 from takens.dynamics.dimension import kaplan_yorke_dimension as kaplan_yorke_dimension
 from takens.dynamics.ensemble import Ensemble as Ensemble
+from takens.dynamics.escape import EscapeTimes as EscapeTimes
+from takens.dynamics.escape import escape_times as escape_times
 from takens.dynamics.fixed_points import FixedPoints as FixedPoints
 from takens.dynamics.fixed_points import fixed_points as fixed_points
 from takens.dynamics.lyapunov import LyapunovSpectrum as LyapunovSpectrum
