@@ -27,6 +27,9 @@ ESTIMATORS = {
     "Analog": learn.Analog(),
 }
 RESULTS = {
+    "EscapeTimes": lambda: dynamics.escape_times(
+        systems.LogisticMap(r=5.0), np.linspace(0.05, 0.95, 400)[:, None], [[0, 1]], max_time=20
+    ),
     "Embedding": lambda: series.embedding(SIGNAL),
     "Spectrum": lambda: series.spectrum(SIGNAL),
     "Stationarity": lambda: series.stationarity(SIGNAL),
@@ -53,8 +56,6 @@ RESULTS = {
     ),
     "HysteresisDiagram": lambda: dynamics.hysteresis_diagram(
         systems.HenonMap(), "a", [0.2, 0.3], [0.1, 0.1], n_steps=64
-    "EscapeTimes": lambda: dynamics.escape_times(
-        systems.LogisticMap(r=5.0), np.linspace(0.05, 0.95, 400)[:, None], [[0, 1]], max_time=20
     ),
     "Backtest": lambda: validate.backtest(SIGNAL, estimators=[learn.Persistence()]),
     "LongRun": lambda: validate.long_run(
