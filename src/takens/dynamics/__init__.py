@@ -1,5 +1,6 @@
 """What a system tells: one implementation of each question, for known and learned systems alike."""
 
+from takens.dynamics.all_fixed_points import all_fixed_points as all_fixed_points
 from takens.dynamics.dimension import kaplan_yorke_dimension as kaplan_yorke_dimension
 from takens.dynamics.ensemble import Ensemble as Ensemble
 from takens.dynamics.escape import EscapeTimes as EscapeTimes

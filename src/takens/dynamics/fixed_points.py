@@ -14,7 +14,14 @@ from takens.core import AbstractResult, Finding, InvalidInput, Status, WrongKind
 from takens.core.system import AbstractDiffusion, AbstractFlow, AbstractSystem
 from takens.dynamics.door import a_system, counts, describe, states
 from takens.dynamics.newton import collected, first_order_errors, solve_from
-from takens.dynamics.stability import kind, n_neutral, n_unstable, ordered, topological_index
+from takens.dynamics.stability import (
+    UNDECIDED,
+    kind,
+    n_neutral,
+    n_unstable,
+    ordered,
+    topological_index,
+)
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -83,7 +90,7 @@ class FixedPoints(AbstractResult):
         one, many = (
             ("fixed point", "fixed points") if self.is_map else ("equilibrium", "equilibria")
         )
-        whole = "all there are" if self.complete else "from many starts"
+        whole = "all there are" if self.complete else "not proven to be all"
         lines = [f"{len(self)} {one if len(self) == 1 else many}, {whole}:"]
         for i in range(min(len(self), 12)):
             at = ", ".join(f"{v:.6g}" for v in self.points[i][:6])
@@ -361,14 +368,17 @@ def assembled(
         error = np.where(certified, radii, error)
     index = np.array([topological_index(j, is_map) for j in jacobian], dtype=int)
     order = np.lexsort((*points.T[::-1], unstable)) if n else np.zeros(0, dtype=int)
-    if any(n_neutral(v, is_map) for v in values):
+    if np.isinf(error).any() or any(n_neutral(v, is_map) for v in values):
         cautions = [*cautions, _neutral()]
     return FixedPoints(
         points=points[order],
         eigenvalues=values[order],
         error=error[order],
         residual=np.linalg.norm(f, axis=1)[order],
-        types=tuple(kind(v, is_map) for v in values[order]),
+        types=tuple(
+            UNDECIDED if np.isinf(e) else kind(v, is_map)
+            for v, e in zip(values[order], error[order], strict=True)
+        ),
         n_unstable=unstable[order],
         index=np.where(np.isinf(error[order]), 0, index[order]),
         certified=certified[order],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 NEUTRAL = 1e-9  # relative: growth below this is undecided in double precision
+UNDECIDED = "non-hyperbolic (undecided linearly)"
 
 
 def growth(eigenvalues: np.ndarray, is_map: bool) -> np.ndarray:
@@ -35,7 +36,7 @@ def kind(eigenvalues: np.ndarray, is_map: bool) -> str:
     if neutral:
         all_turn = np.all(np.abs(np.imag(eigenvalues)) > _slack(eigenvalues))
         whole = neutral == len(eigenvalues) and all_turn
-        return "centre (undecided linearly)" if whole else "non-hyperbolic (undecided linearly)"
+        return "centre (undecided linearly)" if whole else UNDECIDED
     if 0 < unstable < len(eigenvalues):
         return "saddle-focus" if turning else "saddle"
     return ("unstable " if unstable else "stable ") + ("focus" if turning else "node")
