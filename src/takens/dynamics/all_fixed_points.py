@@ -86,9 +86,9 @@ def all_fixed_points(
         roots = all_roots(polynomials, seed + 1000 * attempt)
         if roots.clean:
             break
-    points, radii = _real(polynomials, roots.simple)
-    doubtful, _ = _real(polynomials, roots.multiple)
-    doubtful = _distinct(doubtful, points)
+    points, radii = _real(polynomials, roots.simple, roots.scale)
+    doubtful, _ = _real(polynomials, roots.multiple, roots.scale)
+    doubtful = _distinct(doubtful, points, roots.scale)
     everything = np.concatenate([points, doubtful])
     return assembled(
         system, everything, np.ones(len(everything), dtype=int), u, Status.OK, _cautions(roots),
@@ -99,7 +99,9 @@ def all_fixed_points(
     )  # fmt: skip
 
 
-def _real(system: PolynomialSystem, roots: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _real(
+    system: PolynomialSystem, roots: np.ndarray, scale: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Real roots among complex ones, polished, with certified radii."""
     points, radii = [], []
     for root in roots:
@@ -109,18 +111,18 @@ def _real(system: PolynomialSystem, roots: np.ndarray) -> tuple[np.ndarray, np.n
             step = np.linalg.lstsq(slope, -f, rcond=1e-12)[0]
             x = x + step
         # A root that is not real lies as far from the real space as its imaginary part is long.
-        slack = 1e-6 * (1 + np.abs(root).max())
-        if np.abs(root.imag).max() <= slack and np.abs(x - root).max() <= slack:
+        slack = 1e-6 * (scale + np.abs(root))
+        if np.all(np.abs(root.imag) <= slack) and np.all(np.abs(x - root) <= slack):
             points.append(x)
             radii.append(certified_radius(system, x))
     return np.array(points).reshape(-1, roots.shape[1]), np.array(radii)
 
 
-def _distinct(candidates: np.ndarray, known: np.ndarray) -> np.ndarray:
+def _distinct(candidates: np.ndarray, known: np.ndarray, scale: np.ndarray) -> np.ndarray:
     kept: list[np.ndarray] = []
     for x in candidates:
-        reach = 1e-4 * (1 + np.abs(x).max())
-        if all(np.abs(x - other).max() > reach for other in [*kept, *known]):
+        reach = 1e-4 * (scale + np.abs(x))
+        if all(np.any(np.abs(x - other) > reach) for other in [*kept, *known]):
             kept.append(x)
     return np.array(kept).reshape(-1, known.shape[1])
 

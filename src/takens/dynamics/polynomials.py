@@ -70,7 +70,7 @@ def _settled(terms: dict[tuple[int, ...], float]) -> Any:
 
 
 def _power(a: Any, b: Any) -> Any:
-    whole = isinstance(b, (int, float, np.generic)) and float(b).is_integer() and b >= 0
+    whole = isinstance(b, (int, float, np.generic)) and float(b).is_integer() and float(b) >= 0
     if not (isinstance(a, Poly) and whole):
         raise WrongKind(
             "The rule divides by the state, or takes a power of it that is no whole number: it is "
@@ -171,6 +171,8 @@ class Roots:
         Distinct finite roots with a regular Jacobian.
     multiple : complex array, shape (path, variable)
         Approximate finite ends with a singular Jacobian.
+    scale : array, shape (variable,)
+        Natural size of each variable.
     n_infinite, n_paths : int
         Paths that went to infinity, and paths in all.
     clean : bool
@@ -179,6 +181,7 @@ class Roots:
 
     simple: np.ndarray
     multiple: np.ndarray
+    scale: np.ndarray
     n_infinite: int
     n_paths: int
     clean: bool
@@ -222,7 +225,8 @@ def all_roots(system: PolynomialSystem, seed: int) -> Roots:
 
 def _homogeneous(system: PolynomialSystem, degrees: np.ndarray) -> PolynomialSystem:
     """Variable 0 added so that every term of an equation has its degree."""
-    exponents, rows, columns = [], [], []
+    exponents: list[list[int]] = []
+    rows, columns = [], []
     for i, row in enumerate(system.coefficients):
         for k in np.nonzero(row)[0]:
             rows.append((i, len(exponents)))
@@ -295,15 +299,16 @@ def _sorted_out(homotopy: Any, x: np.ndarray, scale: np.ndarray) -> Roots:
         spectrum[:, -1] > 1e-9 * spectrum[:, 0]
     )
     far = np.abs(x[:, 0]) < np.where(regular, 1e-11, 1e-3) * size
-    points = x[:, 1:] / np.where(x[:, :1] == 0, 1, x[:, :1]) * scale
+    points = x[:, 1:] / np.where(x[:, :1] == 0, 1, x[:, :1])
     ends = points[regular & ~far]
     simple: list[np.ndarray] = []
     for end in ends:
         if all(np.abs(end - other).max() > 1e-8 * (1 + np.abs(end).max()) for other in simple):
             simple.append(end)
     return Roots(
-        simple=np.array(simple, dtype=complex).reshape(-1, x.shape[1] - 1),
-        multiple=points[~regular & ~far],
+        simple=np.array(simple, dtype=complex).reshape(-1, x.shape[1] - 1) * scale,
+        multiple=points[~regular & ~far] * scale,
+        scale=scale,
         n_infinite=int(far.sum()),
         n_paths=len(x),
         clean=len(simple) == len(ends),
