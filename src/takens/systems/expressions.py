@@ -98,7 +98,7 @@ def parameter_arrays(system: AbstractSystem) -> dict[str, np.ndarray]:
 
 def rule(
     system: AbstractSystem,
-    method: str,
+    method: str | Callable[..., Any],
     t: Any,
     x: Entries,
     u: Any = None,
@@ -111,8 +111,8 @@ def rule(
     Parameters
     ----------
     system : AbstractSystem
-    method : str
-        Name of the method, called as ``method(t, x, u)``.
+    method : str or callable
+        Name of a method, called with ``(t, x, u)``, or a function of ``(system, t, x, u)``.
     t : expression or number
         Time, or the count of iterates.
     x : array of objects, shape (dim,)
@@ -155,7 +155,9 @@ def rule(
 
     def call(leaves: list[Any], t: Any, x: Any, u: Any) -> Any:
         whole = eqx.combine(jax.tree.unflatten(tree, leaves), rest)
-        return getattr(whole, method)(t, x, u)
+        if isinstance(method, str):
+            return getattr(whole, method)(t, x, u)
+        return method(whole, t, x, u)
 
     found: Entries = expressions(call, leaves, _entry(t), x, u, algebra=algebra)
     return found
