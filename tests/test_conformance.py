@@ -27,6 +27,8 @@ ESTIMATORS = {
     "Analog": learn.Analog(),
 }
 RESULTS = {
+    "MeanExitTime": lambda: dynamics.mean_exit_time(systems.OrnsteinUhlenbeck(), [0.0], -1, 2),
+    "KramersRate": lambda: dynamics.kramers_rate(systems.NoisyDoubleWell(noise=0.3), [1.0], [0.0]),
     "EscapeTimes": lambda: dynamics.escape_times(
         systems.LogisticMap(r=5.0), np.linspace(0.05, 0.95, 400)[:, None], [[0, 1]], max_time=20
     ),

@@ -5,8 +5,12 @@ from takens.dynamics.dimension import kaplan_yorke_dimension as kaplan_yorke_dim
 from takens.dynamics.ensemble import Ensemble as Ensemble
 from takens.dynamics.escape import EscapeTimes as EscapeTimes
 from takens.dynamics.escape import escape_times as escape_times
+from takens.dynamics.exit_time import MeanExitTime as MeanExitTime
+from takens.dynamics.exit_time import mean_exit_time as mean_exit_time
 from takens.dynamics.fixed_points import FixedPoints as FixedPoints
 from takens.dynamics.fixed_points import fixed_points as fixed_points
+from takens.dynamics.kramers import KramersRate as KramersRate
+from takens.dynamics.kramers import kramers_rate as kramers_rate
 from takens.dynamics.lyapunov import LyapunovSpectrum as LyapunovSpectrum
 from takens.dynamics.lyapunov import lyapunov_spectrum as lyapunov_spectrum
 from takens.dynamics.lyapunov_diagram import LyapunovDiagram as LyapunovDiagram
