@@ -13,16 +13,15 @@ from takens.core.integrators import RungeKutta
 from takens.dynamics import lyapunov_spectrum
 from takens.systems import ETDRK4, KuramotoSivashinsky, MackeyGlass
 
-# Published: Kuramoto-Sivashinsky, Edson, Bunder, Mattner and Roberts, ANZIAM J. 61, 270 (2019),
-# table 2, and Cvitanovic, Davidchack and Siminos (2010), sec. 5 (leading exponent 0.048);
-# Mackey-Glass, Farmer (1982), quotes a dimension of 2.10 at delay 17.
+# Published: Kuramoto-Sivashinsky, leading exponent 0.048 (Cvitanovic, Davidchack and Siminos 2010);
+# Mackey-Glass, dimension 2.10 at delay 17 (Farmer 1982), whose exponents have few digits.
 CASES = {
     "Kuramoto-Sivashinsky": (KuramotoSivashinsky(), 0.5, 200_000, 2_000, 10),
-    "the same, finer": (
+    "Kuramoto-Sivashinsky, finer": (
         KuramotoSivashinsky(n_points=96, integrator=ETDRK4(0.0625)), 0.5, 60_000, 2_000, 10,
     ),
     "Mackey-Glass": (MackeyGlass(), 1.0, 500_000, 5_000, 5),
-    "the same, finer": (
+    "Mackey-Glass, finer": (
         MackeyGlass(n_nodes=49, integrator=RungeKutta(0.125)), 1.0, 100_000, 5_000, 5,
     ),
 }  # fmt: skip

@@ -8,6 +8,7 @@ import pytest
 from scipy.integrate import solve_ivp
 from scipy.special import lambertw
 
+from takens.core.errors import InvalidInput
 from takens.core.integrators import AbstractIntegrator, RungeKutta
 from takens.core.system import parameter, static
 from takens.systems.delay import AbstractDelayFlow, DelayedLogistic, LinearDelay, MackeyGlass
@@ -145,3 +146,9 @@ def test_the_delay_is_a_parameter_like_any_other():
 def test_a_step_too_long_for_the_nodes_is_seen():
     system = LinearDelay(n_nodes=33, integrator=RungeKutta(0.5))
     assert np.isnan(advance(system, 50.0, jnp.ones(33))).all()  # the true solution decays
+
+
+@pytest.mark.parametrize("n_nodes", [2, 8.0])
+def test_a_history_too_coarse_is_refused(n_nodes):
+    with pytest.raises(InvalidInput, match="n_nodes = .*; expected a whole number, 3 or more"):
+        MackeyGlass(n_nodes=n_nodes)

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from takens.core.errors import WrongKind
+from takens.core.errors import InvalidInput, WrongKind
 from takens.core.integrators import Adaptive, RungeKutta
 from takens.core.system import AbstractFlow, TimeMap, parameter
 from takens.systems.etdrk4 import ETDRK4, phi_functions
@@ -330,3 +330,14 @@ def test_blow_up_is_nan():
 def test_an_explicit_method_needs_the_step_that_the_grid_sets():
     field = KuramotoSivashinsky(integrator=RungeKutta(0.125))
     assert not np.isfinite(np.asarray(advance(field, 10.0, smooth(field)))).all()
+
+
+def test_backward_in_time_a_dissipative_field_is_lost():
+    field = KuramotoSivashinsky()
+    assert np.isnan(field.as_map(-2.0).step(0, smooth(field))).any()
+
+
+@pytest.mark.parametrize("n_points", [3, 8.0, 0])
+def test_a_grid_without_waves_is_refused(n_points):
+    with pytest.raises(InvalidInput, match="n_points = .*; expected a whole number, 4 or more"):
+        Burgers(n_points=n_points)

@@ -57,7 +57,8 @@ class ETDRK4(AbstractIntegrator):
     -----
     Four evaluations of the nonlinearity a step. Only for an `AbstractField`, whose linear part is
     diagonal in Fourier space; other flows are refused. Where the nonlinearity itself is stiff
-    (fast reactions), the order can fall below 4.
+    (fast reactions), the order can fall below 4. Backward in time a dissipative field is ill-posed:
+    short waves grow without bound, and the state is soon NaN.
 
     References
     ----------

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from takens.core.errors import InvalidInput
 from takens.core.system import AbstractFlow
 
 
@@ -42,6 +43,11 @@ class AbstractField(AbstractFlow):
     components: ClassVar[tuple[str, ...]] = ("u",)
     degree: ClassVar[int] = 2
     conserves_mean: ClassVar[bool] = False
+
+    def __check_init__(self) -> None:
+        """Refuse a grid on which no wave fits."""
+        if not (isinstance(self.n_points, int) and self.n_points >= 4):
+            raise InvalidInput(f"n_points = {self.n_points}; expected a whole number, 4 or more.")
 
     @abc.abstractmethod
     def symbol(self) -> Any:
