@@ -150,5 +150,5 @@ def test_a_step_too_long_for_the_nodes_is_seen():
 
 @pytest.mark.parametrize("n_nodes", [2, 8.0])
 def test_a_history_too_coarse_is_refused(n_nodes):
-    with pytest.raises(InvalidInput, match="n_nodes = .*; expected a whole number, 3 or more"):
+    with pytest.raises(InvalidInput, match=r"n_nodes = .*; expected a whole number, 3 or more"):
         MackeyGlass(n_nodes=n_nodes)

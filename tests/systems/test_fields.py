@@ -339,5 +339,5 @@ def test_backward_in_time_a_dissipative_field_is_lost():
 
 @pytest.mark.parametrize("n_points", [3, 8.0, 0])
 def test_a_grid_without_waves_is_refused(n_points):
-    with pytest.raises(InvalidInput, match="n_points = .*; expected a whole number, 4 or more"):
+    with pytest.raises(InvalidInput, match=r"n_points = .*; expected a whole number, 4 or more"):
         Burgers(n_points=n_points)
