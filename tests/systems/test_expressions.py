@@ -10,8 +10,8 @@ import pytest
 
 from takens.core import InvalidInput, WrongKind
 from takens.core.integrators import CLASSICAL, RungeKutta
-from takens.core.system import AbstractFlow, AbstractMap, parameter
-from takens.systems import HenonMap, Lorenz63
+from takens.core.system import AbstractFlow, parameter
+from takens.systems import Lorenz63, catalogue
 from takens.systems.algebra import NUMBERS, TEXT, Algebra, objects
 from takens.systems.expressions import expressions, parameter_arrays, rule
 
@@ -187,15 +187,23 @@ def test_parameters_fold_or_stay():
         rule(flow, "vector_field", 0.0, symbols(X), algebra=ORACLE, parameters={"rho": symbols(1)})
 
 
-def test_known_systems_and_their_time_maps():
-    lorenz = Lorenz63(integrator=RungeKutta(0.01, CLASSICAL))
-    short = lorenz.as_map(0.02)  # a scan over two steps
-    cases: list[tuple[AbstractMap | AbstractFlow, str, np.ndarray]] = [
-        (lorenz, "vector_field", X),
-        (short, "step", X),
-        (HenonMap(), "step", X[:2]),
-    ]
-    for system, method, x in cases:
-        found = rule(system, method, 0.0, symbols(x), algebra=ORACLE)
-        want = getattr(system, method)(0.0, jnp.asarray(x))
-        np.testing.assert_allclose(values(found), want, rtol=1e-12)
+KNOWN = {entry.name: entry for entry in catalogue() if entry.dim <= 64}
+
+
+@pytest.mark.parametrize("name", KNOWN)
+def test_every_known_system_can_be_read(name):
+    system, kind = KNOWN[name].system(), KNOWN[name].kind
+    x = np.asarray(system.x0) + 0.01 * np.random.default_rng(5).normal(size=system.dim)
+    u = np.full(len(system.inputs), 0.3) if system.inputs else None
+    methods = {"map": ["step"], "flow": ["vector_field"], "diffusion": ["drift", "diffusion"]}
+    for method in methods[kind]:
+        found = rule(system, method, Symbol(0.7), symbols(x), u, algebra=ORACLE)
+        want = eqx.filter_jit(getattr(system, method))(0.7, jnp.asarray(x), u)
+        scale = np.abs(want).max()
+        np.testing.assert_allclose(values(found), want, rtol=1e-11, atol=1e-12 * scale)
+
+
+def test_a_time_map_of_fixed_steps_is_written_out():
+    short = Lorenz63(integrator=RungeKutta(0.01, CLASSICAL)).as_map(0.02)  # a scan over two steps
+    found = rule(short, "step", 0.0, symbols(X), algebra=ORACLE)
+    np.testing.assert_allclose(values(found), short.step(0.0, jnp.asarray(X)), rtol=1e-12)

@@ -15,6 +15,7 @@ import scipy.linalg
 from takens.core import InvalidInput, MissingDependency, NumericalFailure, WrongKind
 from takens.core.integrators import Adaptive, EulerMaruyama, RungeKutta
 from takens.core.system import AbstractDiffusion, AbstractFlow, parameter, static
+from takens.dynamics import trajectory
 from takens.systems import HenonMap, Lorenz63, Lorenz96, MackeyGlass, taylor
 from takens.systems.taylor import Taylor
 
@@ -234,6 +235,21 @@ def test_a_blow_up_is_nan_from_there_on():
         TAYLOR.crossings(Scalar(), [1.0], [0.0, 2.0], lambda x: x[0] - 3)
     found = TAYLOR.crossings(Scalar(), [1.0], [0.0, 2.0], lambda x: x[0] - 3, throw=False)
     np.testing.assert_allclose(found.states[:, 0], [3.0, np.nan], rtol=1e-12)
+
+
+def test_a_trajectory_may_be_asked_to_use_it():
+    times = np.linspace(0.0, 2.0, 5)
+    found = trajectory(Lorenz63(), [1.0, 1.0, 1.0], times, integrator=TAYLOR)
+    np.testing.assert_array_equal(
+        found.states, TAYLOR.trajectory(Lorenz63(), [1.0, 1.0, 1.0], times)
+    )
+    with pytest.raises(NumericalFailure, match="non-finite"):
+        trajectory(Scalar(), [1.0], times, integrator=TAYLOR)
+    stiff, short = Scalar(law=lambda x: -1e6 * x), Taylor(max_steps=1000)
+    with pytest.raises(NumericalFailure, match="crawls"):
+        trajectory(stiff, [1.0], [0.0, 1e-6, 1.0], integrator=short)
+    with pytest.raises(WrongKind, match="no flow"):
+        trajectory(HenonMap(), [0.1, 0.1], [0, 1], integrator=TAYLOR)
 
 
 def test_running_out_of_steps_is_nan():

@@ -22,6 +22,7 @@ from takens.core.integrators import (
 from takens.core.system import AbstractFlow, AbstractMap, AbstractSystem
 from takens.dynamics.door import a_system, counts, describe, state, states
 from takens.dynamics.ensemble import Ensemble
+from takens.systems.taylor import Taylor
 
 BLOCK = 1024  # saved states in one compiled program
 LOST = 1e8  # a state this many times beyond its start, when steps run out, is blowing up
@@ -107,7 +108,7 @@ def trajectory(
         Strictly increasing, at least two; whole numbers for a map. Uneven spacing is allowed.
     inputs : array, shape (time, input), optional
         Row n is held from ``times[n]`` to ``times[n + 1]``.
-    integrator : AbstractIntegrator or AbstractStochasticIntegrator, optional
+    integrator : AbstractIntegrator, AbstractStochasticIntegrator or Taylor, optional
         Instead of the system's own.
     seed : int
         Of the noise of a diffusion; nothing else is random.
@@ -143,12 +144,15 @@ def trajectory(
     >>> orbit.states.shape, orbit.names
     ((200, 3), ('x', 'y', 'z'))
     """
-    system = with_integrator(a_system(system), integrator)
+    series = integrator if isinstance(integrator, Taylor) else None
+    system = with_integrator(a_system(system), None if series else integrator)
     x = state(system, x0)
     grid = _times(system, times)
     drivers = _inputs(inputs, len(grid))
     counts(seed=seed)
-    if isinstance(system, AbstractFlow) and drivers is None and _is_controlled(system):
+    if series is not None:  # on the host, and explicit
+        path, crawled = series.trajectory(system, x, grid, drivers), True
+    elif isinstance(system, AbstractFlow) and drivers is None and _is_controlled(system):
         path, crawled = _solve(system, x, grid)
     else:
         path, crawled = _path(system, x, grid, drivers, seed), False

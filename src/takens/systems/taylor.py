@@ -181,7 +181,7 @@ class Taylor:
         x, _, _ = _checked(system, x0, [0.0, dt], None)
         n, frame = len(x), np.eye(len(x))
         run = self._integrator(system, None, vary=True)
-        run.pars[:] = _parameters(system, None, 0, len(run.pars))
+        _set_parameters(run, _parameters(system))
         run.time, run.state[:n] = 0.0, x
         growth = np.full((n_transient + n_steps, n), np.nan)
         left = self.max_steps
@@ -260,7 +260,7 @@ class Taylor:
         sense = (hy.event_direction.any, hy.event_direction.positive, hy.event_direction.negative)
         events = [hy.nt_event(event.item(), note, direction=sense[direction])]
         run = self._built(equations, x, nt_events=events)
-        run.pars[:] = _parameters(system, None, 0, len(run.pars))
+        _set_parameters(run, _parameters(system))
         run.time = grid[0]
         outcome = run.propagate_until(grid[1], max_steps=self.max_steps)[0]
         if not _finished(outcome):
@@ -283,10 +283,10 @@ class Taylor:
         found[0] = x
         run.time, run.state[:] = grid[0], x
         step = BLOCK if held is None else 1
-        left = self.max_steps
+        left, fixed = self.max_steps, _parameters(system)
         for start in range(0, len(grid) - 1, step):
             block = grid[start : start + step + 1]
-            run.pars[:] = _parameters(system, held, start, len(run.pars))
+            _set_parameters(run, fixed if held is None else np.concatenate([fixed, held[start]]))
             outcome, _, _, n_steps, _, rows = run.propagate_grid(block, max_steps=max(left, 1))
             found[start + 1 : start + len(rows)] = rows[1:]
             left -= n_steps
@@ -379,12 +379,13 @@ def _equations(system: AbstractFlow, n_inputs: int) -> tuple[list[tuple[Any, Any
     ], variables
 
 
-def _parameters(system: Any, held: np.ndarray | None, row: int, count: int) -> np.ndarray:
+def _parameters(system: Any) -> np.ndarray:
     values = [value.reshape(-1) for value in parameter_arrays(system).values()]
-    if held is not None:
-        values.append(held[row])
-    flat = np.concatenate([np.zeros(0), *values])
-    return flat[:count]  # the last ones may be unused
+    return np.concatenate([np.zeros(0), *values])
+
+
+def _set_parameters(run: Any, values: np.ndarray) -> None:
+    run.pars[:] = values[: len(run.pars)]  # the last ones may be unused, and then have no place
 
 
 def _structure(system: Any, *settings: Any) -> Any:
