@@ -7,7 +7,8 @@ from jaxtyping import Array
 
 from takens.core.integrators import AbstractIntegrator, RungeKutta
 from takens.core.system import AbstractFlow, parameter, static
-from takens.systems.known import AbstractKnown
+from takens.systems.known import AbstractKnown, Reference
+from takens.systems.truths import TRUTHS
 
 _RING = (
     5.79, -3.58, 1.85, -1.24, 7.87, 7.34, 1.25, 5.69, 1.16, -3.27,
@@ -56,6 +57,7 @@ class Lorenz63(AbstractFlow, AbstractKnown):
     x0: ClassVar[tuple[float, ...]] = (12.05, 14.8, 28.31)
     dt: ClassVar[float] = 0.02
     references: ClassVar[tuple[str, ...]] = ("lorenz1963deterministic",)
+    truth: ClassVar[Reference | None] = TRUTHS["Lorenz63"]
 
     def vector_field(self, t: Any, x: Any, u: Any = None) -> Any:
         """Lorenz (1963), eq. 25-27."""
@@ -88,6 +90,7 @@ class Rossler(AbstractFlow, AbstractKnown):
     x0: ClassVar[tuple[float, ...]] = (-0.4627, 5.316, 0.04163)
     dt: ClassVar[float] = 0.1
     references: ClassVar[tuple[str, ...]] = ("rossler1976equation",)
+    truth: ClassVar[Reference | None] = TRUTHS["Rossler"]
 
     def vector_field(self, t: Any, x: Any, u: Any = None) -> Any:
         """One quadratic term, in the last component."""
@@ -119,6 +122,7 @@ class Lorenz96(AbstractFlow, AbstractKnown):
 
     dt: ClassVar[float] = 0.05
     references: ClassVar[tuple[str, ...]] = ("lorenz1996predictability",)
+    truth: ClassVar[Reference | None] = TRUTHS["Lorenz96"]
 
     @property
     def names(self) -> tuple[str, ...]:  # type: ignore[override]
@@ -169,6 +173,7 @@ class Lorenz84(AbstractFlow, AbstractKnown):
     x0: ClassVar[tuple[float, ...]] = (1.474, 0.3637, -0.4015)
     dt: ClassVar[float] = 0.05
     references: ClassVar[tuple[str, ...]] = ("lorenz1984irregularity",)
+    truth: ClassVar[Reference | None] = TRUTHS["Lorenz84"]
 
     def vector_field(self, t: Any, x: Any, u: Any = None) -> Any:
         """Jet and the two phases of the wave."""
@@ -212,6 +217,7 @@ class Chua(AbstractFlow, AbstractKnown):
     x0: ClassVar[tuple[float, ...]] = (-0.7471, 0.06557, 1.206)
     dt: ClassVar[float] = 0.05
     references: ClassVar[tuple[str, ...]] = ("matsumoto1984chaotic", "zhong1994implementation")
+    truth: ClassVar[Reference | None] = TRUTHS["Chua"]
 
     def vector_field(self, t: Any, x: Any, u: Any = None) -> Any:
         """Voltages of the two capacitors and the current, scaled."""
@@ -243,6 +249,7 @@ class Thomas(AbstractFlow, AbstractKnown):
     x0: ClassVar[tuple[float, ...]] = (-1.971, 0.3531, -3.727)
     dt: ClassVar[float] = 0.2
     references: ClassVar[tuple[str, ...]] = ("thomas1999deterministic", "sprott2003chaos")
+    truth: ClassVar[Reference | None] = TRUTHS["Thomas"]
 
     def vector_field(self, t: Any, x: Any, u: Any = None) -> Any:
         """Each component is driven by the sine of the next."""
@@ -272,6 +279,7 @@ class SprottJerk(AbstractFlow, AbstractKnown):
     x0: ClassVar[tuple[float, ...]] = (5.865, 2.144, -0.1862)
     dt: ClassVar[float] = 0.1
     references: ClassVar[tuple[str, ...]] = ("sprott1997simplest",)
+    truth: ClassVar[Reference | None] = TRUTHS["SprottJerk"]
 
     def vector_field(self, t: Any, x: Any, u: Any = None) -> Any:
         """Position, velocity and acceleration."""

@@ -7,7 +7,8 @@ from jaxtyping import Array
 
 from takens.core.integrators import AbstractIntegrator, RungeKutta
 from takens.core.system import AbstractFlow, parameter
-from takens.systems.known import AbstractKnown, pushed
+from takens.systems.known import AbstractKnown, Reference, pushed
+from takens.systems.truths import TRUTHS
 
 
 class LinearFlow(AbstractFlow, AbstractKnown):
@@ -33,6 +34,7 @@ class LinearFlow(AbstractFlow, AbstractKnown):
 
     dt: ClassVar[float] = 0.1
     references: ClassVar[tuple[str, ...]] = ("strogatz2015nonlinear",)
+    truth: ClassVar[Reference | None] = TRUTHS["LinearFlow"]
 
     @property
     def names(self) -> tuple[str, ...]:  # type: ignore[override]
@@ -79,6 +81,7 @@ class DoubleWell(AbstractFlow, AbstractKnown):
     dt: ClassVar[float] = 0.1
     inputs: ClassVar[tuple[str, ...]] = ("force",)
     references: ClassVar[tuple[str, ...]] = ("strogatz2015nonlinear",)
+    truth: ClassVar[Reference | None] = TRUTHS["DoubleWell"]
 
     def vector_field(self, t: Any, x: Any, u: Any = None) -> Any:
         """Down the slope of the potential."""
@@ -126,6 +129,7 @@ class StommelBox(AbstractFlow, AbstractKnown):
     x0: ClassVar[tuple[float, ...]] = (1.704, 0.9424)
     dt: ClassVar[float] = 0.1
     references: ClassVar[tuple[str, ...]] = ("stommel1961thermohaline", "dijkstra2013nonlinear")
+    truth: ClassVar[Reference | None] = TRUTHS["StommelBox"]
 
     def vector_field(self, t: Any, x: Any, u: Any = None) -> Any:
         """Differences of temperature and salinity between the boxes."""

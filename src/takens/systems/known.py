@@ -42,7 +42,7 @@ class Reference:
     exponents: tuple[float, ...]
     standard_errors: tuple[float, ...]
     dimension: float = np.nan
-    dimension_error: float = np.nan
+    dimension_error: float = 0.0
     total: float | None = None
     identity: str = ""
     settings: str = ""

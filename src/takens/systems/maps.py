@@ -6,7 +6,8 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from takens.core.system import AbstractMap, parameter
-from takens.systems.known import AbstractKnown
+from takens.systems.known import AbstractKnown, Reference
+from takens.systems.truths import TRUTHS
 
 
 class LogisticMap(AbstractMap, AbstractKnown):
@@ -36,6 +37,7 @@ class LogisticMap(AbstractMap, AbstractKnown):
     names: ClassVar[tuple[str, ...]] = ("x",)
     x0: ClassVar[tuple[float, ...]] = (0.3456,)
     references: ClassVar[tuple[str, ...]] = ("may1976simple",)
+    truth: ClassVar[Reference | None] = TRUTHS["LogisticMap"]
 
     def step(self, n: Any, x: Any, u: Any = None) -> Any:
         """May (1976), eq. 3."""
@@ -69,6 +71,7 @@ class TentMap(AbstractMap, AbstractKnown):
     names: ClassVar[tuple[str, ...]] = ("x",)
     x0: ClassVar[tuple[float, ...]] = (0.3456,)
     references: ClassVar[tuple[str, ...]] = ("ott2002chaos",)
+    truth: ClassVar[Reference | None] = TRUTHS["TentMap"]
 
     def step(self, n: Any, x: Any, u: Any = None) -> Any:
         """The smaller of the two lines."""
@@ -102,6 +105,7 @@ class BernoulliMap(AbstractMap, AbstractKnown):
     names: ClassVar[tuple[str, ...]] = ("x",)
     x0: ClassVar[tuple[float, ...]] = (0.3456,)
     references: ClassVar[tuple[str, ...]] = ("ott2002chaos",)
+    truth: ClassVar[Reference | None] = TRUTHS["BernoulliMap"]
 
     def step(self, n: Any, x: Any, u: Any = None) -> Any:
         """The fraction of a multiple."""
@@ -165,6 +169,7 @@ class RickerMap(AbstractMap, AbstractKnown):
     names: ClassVar[tuple[str, ...]] = ("stock",)
     x0: ClassVar[tuple[float, ...]] = (1.746,)
     references: ClassVar[tuple[str, ...]] = ("ricker1954stock",)
+    truth: ClassVar[Reference | None] = TRUTHS["RickerMap"]
 
     def step(self, n: Any, x: Any, u: Any = None) -> Any:
         """Stock of the next generation."""

@@ -7,7 +7,8 @@ from jaxtyping import Array
 
 from takens.core.integrators import AbstractIntegrator, RungeKutta
 from takens.core.system import AbstractFlow, parameter
-from takens.systems.known import AbstractKnown, pushed
+from takens.systems.known import AbstractKnown, Reference, pushed
+from takens.systems.truths import TRUTHS
 
 
 class Pendulum(AbstractFlow, AbstractKnown):
@@ -37,6 +38,7 @@ class Pendulum(AbstractFlow, AbstractKnown):
     dt: ClassVar[float] = 0.1
     inputs: ClassVar[tuple[str, ...]] = ("torque",)
     references: ClassVar[tuple[str, ...]] = ("strogatz2015nonlinear",)
+    truth: ClassVar[Reference | None] = TRUTHS["Pendulum"]
 
     def vector_field(self, t: Any, x: Any, u: Any = None) -> Any:
         """Angle from below, in radians, and its rate."""
@@ -76,6 +78,7 @@ class ForcedPendulum(AbstractFlow, AbstractKnown):
     dt: ClassVar[float] = 0.1
     inputs: ClassVar[tuple[str, ...]] = ("torque",)
     references: ClassVar[tuple[str, ...]] = ("baker1996chaotic",)
+    truth: ClassVar[Reference | None] = TRUTHS["ForcedPendulum"]
 
     @property
     def period(self) -> Array:
@@ -117,6 +120,7 @@ class DoublePendulum(AbstractFlow, AbstractKnown):
     x0: ClassVar[tuple[float, ...]] = (2.0, 2.0, 0.0, 0.0)
     dt: ClassVar[float] = 0.1
     references: ClassVar[tuple[str, ...]] = ("shinbrot1992chaos",)
+    truth: ClassVar[Reference | None] = TRUTHS["DoublePendulum"]
 
     def vector_field(self, t: Any, x: Any, u: Any = None) -> Any:
         """Both equations of motion, solved for the accelerations."""
@@ -173,6 +177,7 @@ class HenonHeiles(AbstractFlow, AbstractKnown):
     x0: ClassVar[tuple[float, ...]] = (0.0, -0.15, 0.5365, 0.0)
     dt: ClassVar[float] = 0.2
     references: ClassVar[tuple[str, ...]] = ("henon1964applicability",)
+    truth: ClassVar[Reference | None] = TRUTHS["HenonHeiles"]
 
     def vector_field(self, t: Any, x: Any, u: Any = None) -> Any:
         """Hamilton's equations."""

@@ -7,7 +7,8 @@ from jaxtyping import Array
 
 from takens.core.integrators import AbstractIntegrator, RungeKutta
 from takens.core.system import AbstractFlow, parameter
-from takens.systems.known import AbstractKnown, pushed
+from takens.systems.known import AbstractKnown, Reference, pushed
+from takens.systems.truths import TRUTHS
 
 
 class FitzHughNagumo(AbstractFlow, AbstractKnown):
@@ -41,6 +42,7 @@ class FitzHughNagumo(AbstractFlow, AbstractKnown):
     dt: ClassVar[float] = 0.5
     inputs: ClassVar[tuple[str, ...]] = ("current",)
     references: ClassVar[tuple[str, ...]] = ("fitzhugh1961impulses", "nagumo1962active")
+    truth: ClassVar[Reference | None] = TRUTHS["FitzHughNagumo"]
 
     def vector_field(self, t: Any, x: Any, u: Any = None) -> Any:
         """Voltage and recovery."""
@@ -91,6 +93,7 @@ class HindmarshRose(AbstractFlow, AbstractKnown):
     dt: ClassVar[float] = 0.1
     inputs: ClassVar[tuple[str, ...]] = ("current",)
     references: ClassVar[tuple[str, ...]] = ("hindmarsh1984model",)
+    truth: ClassVar[Reference | None] = TRUTHS["HindmarshRose"]
 
     def vector_field(self, t: Any, x: Any, u: Any = None) -> Any:
         """Voltage, spiking and adaptation."""
@@ -152,6 +155,7 @@ class HodgkinHuxley(AbstractFlow, AbstractKnown):
     dt: ClassVar[float] = 0.1
     inputs: ClassVar[tuple[str, ...]] = ("current",)
     references: ClassVar[tuple[str, ...]] = ("hodgkin1952quantitative",)
+    truth: ClassVar[Reference | None] = TRUTHS["HodgkinHuxley"]
 
     def vector_field(self, t: Any, x: Any, u: Any = None) -> Any:
         """Voltage in mV and the three gates; time in ms."""

@@ -7,7 +7,8 @@ from jaxtyping import Array
 
 from takens.core.integrators import AbstractIntegrator, RungeKutta
 from takens.core.system import AbstractFlow, parameter
-from takens.systems.known import AbstractKnown, pushed
+from takens.systems.known import AbstractKnown, Reference, pushed
+from takens.systems.truths import TRUTHS
 
 
 class Duffing(AbstractFlow, AbstractKnown):
@@ -40,6 +41,7 @@ class Duffing(AbstractFlow, AbstractKnown):
     dt: ClassVar[float] = 0.1
     inputs: ClassVar[tuple[str, ...]] = ("force",)
     references: ClassVar[tuple[str, ...]] = ("holmes1979nonlinear",)
+    truth: ClassVar[Reference | None] = TRUTHS["Duffing"]
 
     @property
     def period(self) -> Array:
@@ -77,6 +79,7 @@ class VanDerPol(AbstractFlow, AbstractKnown):
     dt: ClassVar[float] = 0.1
     inputs: ClassVar[tuple[str, ...]] = ("force",)
     references: ClassVar[tuple[str, ...]] = ("vanderpol1926relaxation",)
+    truth: ClassVar[Reference | None] = TRUTHS["VanDerPol"]
 
     def vector_field(self, t: Any, x: Any, u: Any = None) -> Any:
         """Position and velocity."""
@@ -110,6 +113,7 @@ class ForcedVanDerPol(AbstractFlow, AbstractKnown):
     x0: ClassVar[tuple[float, ...]] = (0.1348, -2.166)
     dt: ClassVar[float] = 0.1
     references: ClassVar[tuple[str, ...]] = ("parlitz1987period",)
+    truth: ClassVar[Reference | None] = TRUTHS["ForcedVanDerPol"]
 
     @property
     def period(self) -> Array:
@@ -154,6 +158,7 @@ class FastSlowVanDerPol(AbstractFlow, AbstractKnown):
     x0: ClassVar[tuple[float, ...]] = (1.252, -0.6102)
     dt: ClassVar[float] = 0.05
     references: ClassVar[tuple[str, ...]] = ("krupa2001relaxation",)
+    truth: ClassVar[Reference | None] = TRUTHS["FastSlowVanDerPol"]
 
     def vector_field(self, t: Any, x: Any, u: Any = None) -> Any:
         """Fast and slow component, in slow time."""
@@ -188,6 +193,7 @@ class Brusselator(AbstractFlow, AbstractKnown):
     x0: ClassVar[tuple[float, ...]] = (0.4219, 4.272)
     dt: ClassVar[float] = 0.1
     references: ClassVar[tuple[str, ...]] = ("prigogine1968symmetry",)
+    truth: ClassVar[Reference | None] = TRUTHS["Brusselator"]
 
     def vector_field(self, t: Any, x: Any, u: Any = None) -> Any:
         """Concentrations of the two intermediates."""
@@ -229,6 +235,7 @@ class StuartLandau(AbstractFlow, AbstractKnown):
     x0: ClassVar[tuple[float, ...]] = (1.0, 0.0)
     dt: ClassVar[float] = 0.1
     references: ClassVar[tuple[str, ...]] = ("kuramoto1984chemical",)
+    truth: ClassVar[Reference | None] = TRUTHS["StuartLandau"]
 
     def vector_field(self, t: Any, x: Any, u: Any = None) -> Any:
         """Real and imaginary part."""
@@ -264,6 +271,7 @@ class Kuramoto(AbstractFlow, AbstractKnown):
 
     dt: ClassVar[float] = 0.1
     references: ClassVar[tuple[str, ...]] = ("kuramoto1984chemical", "popovych2005phase")
+    truth: ClassVar[Reference | None] = TRUTHS["Kuramoto"]
 
     @property
     def names(self) -> tuple[str, ...]:  # type: ignore[override]

@@ -6,7 +6,8 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from takens.core.system import AbstractMap, parameter, static
-from takens.systems.known import AbstractKnown
+from takens.systems.known import AbstractKnown, Reference
+from takens.systems.truths import TRUTHS
 
 
 class HenonMap(AbstractMap, AbstractKnown):
@@ -30,6 +31,7 @@ class HenonMap(AbstractMap, AbstractKnown):
     names: ClassVar[tuple[str, ...]] = ("x", "y")
     x0: ClassVar[tuple[float, ...]] = (-0.7095, 0.319)
     references: ClassVar[tuple[str, ...]] = ("henon1976two",)
+    truth: ClassVar[Reference | None] = TRUTHS["HenonMap"]
 
     def step(self, n: Any, x: Any, u: Any = None) -> Any:
         """Hénon (1976), eq. 4."""
@@ -57,6 +59,7 @@ class LoziMap(AbstractMap, AbstractKnown):
     names: ClassVar[tuple[str, ...]] = ("x", "y")
     x0: ClassVar[tuple[float, ...]] = (-0.2672, 0.411)
     references: ClassVar[tuple[str, ...]] = ("lozi1978attracteur", "misiurewicz1980strange")
+    truth: ClassVar[Reference | None] = TRUTHS["LoziMap"]
 
     def step(self, n: Any, x: Any, u: Any = None) -> Any:
         """A fold with a sharp edge at ``x = 0``."""
@@ -92,6 +95,7 @@ class IkedaMap(AbstractMap, AbstractKnown):
     names: ClassVar[tuple[str, ...]] = ("real", "imaginary")
     x0: ClassVar[tuple[float, ...]] = (1.2081, -1.0181)
     references: ClassVar[tuple[str, ...]] = ("ikeda1979multiple", "hammel1985global")
+    truth: ClassVar[Reference | None] = TRUTHS["IkedaMap"]
 
     def step(self, n: Any, x: Any, u: Any = None) -> Any:
         """One round trip of the light."""
@@ -124,6 +128,7 @@ class StandardMap(AbstractMap, AbstractKnown):
     names: ClassVar[tuple[str, ...]] = ("angle", "momentum")
     x0: ClassVar[tuple[float, ...]] = (3.0, 1.0)
     references: ClassVar[tuple[str, ...]] = ("chirikov1979universal",)
+    truth: ClassVar[Reference | None] = TRUTHS["StandardMap"]
 
     def step(self, n: Any, x: Any, u: Any = None) -> Any:
         """Kick, then turn; both in radians, 0 to 2 pi."""
@@ -151,6 +156,7 @@ class ArnoldCat(AbstractMap, AbstractKnown):
     names: ClassVar[tuple[str, ...]] = ("x", "y")
     x0: ClassVar[tuple[float, ...]] = (0.3456, 0.7891)
     references: ClassVar[tuple[str, ...]] = ("arnold1968ergodic",)
+    truth: ClassVar[Reference | None] = TRUTHS["ArnoldCat"]
 
     def step(self, n: Any, x: Any, u: Any = None) -> Any:
         """A shear along each axis."""
@@ -207,6 +213,7 @@ class LeslieRicker(AbstractMap, AbstractKnown):
     names: ClassVar[tuple[str, ...]] = ("young", "adult")
     x0: ClassVar[tuple[float, ...]] = (44.68, 1.579)
     references: ClassVar[tuple[str, ...]] = ("ugarcovici2004chaotic",)
+    truth: ClassVar[Reference | None] = TRUTHS["LeslieRicker"]
 
     def step(self, n: Any, x: Any, u: Any = None) -> Any:
         """Births, then ageing."""
@@ -239,6 +246,7 @@ class CoupledLogistic(AbstractMap, AbstractKnown):
     n_sites: int = static(8)
 
     references: ClassVar[tuple[str, ...]] = ("kaneko1984period",)
+    truth: ClassVar[Reference | None] = TRUTHS["CoupledLogistic"]
 
     @property
     def names(self) -> tuple[str, ...]:  # type: ignore[override]
@@ -276,6 +284,7 @@ class LinearMap(AbstractMap, AbstractKnown):
     matrix: Array = parameter(((0.8, 0.5), (-0.5, 0.8)))
 
     references: ClassVar[tuple[str, ...]] = ("strogatz2015nonlinear",)
+    truth: ClassVar[Reference | None] = TRUTHS["LinearMap"]
 
     @property
     def names(self) -> tuple[str, ...]:  # type: ignore[override]

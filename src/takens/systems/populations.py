@@ -7,7 +7,8 @@ from jaxtyping import Array
 
 from takens.core.integrators import AbstractIntegrator, RungeKutta
 from takens.core.system import AbstractFlow, parameter
-from takens.systems.known import AbstractKnown
+from takens.systems.known import AbstractKnown, Reference
+from takens.systems.truths import TRUTHS
 
 
 class LotkaVolterra(AbstractFlow, AbstractKnown):
@@ -39,6 +40,7 @@ class LotkaVolterra(AbstractFlow, AbstractKnown):
     x0: ClassVar[tuple[float, ...]] = (2.0, 1.0)
     dt: ClassVar[float] = 0.1
     references: ClassVar[tuple[str, ...]] = ("lotka1925elements", "volterra1926fluctuations")
+    truth: ClassVar[Reference | None] = TRUTHS["LotkaVolterra"]
 
     def vector_field(self, t: Any, x: Any, u: Any = None) -> Any:
         """Prey and predator."""
@@ -87,6 +89,7 @@ class HastingsPowell(AbstractFlow, AbstractKnown):
     x0: ClassVar[tuple[float, ...]] = (0.5553, 0.3304, 8.197)
     dt: ClassVar[float] = 1.0
     references: ClassVar[tuple[str, ...]] = ("hastings1991chaos",)
+    truth: ClassVar[Reference | None] = TRUTHS["HastingsPowell"]
 
     def vector_field(self, t: Any, x: Any, u: Any = None) -> Any:
         """Resource, consumer and predator."""
@@ -133,6 +136,7 @@ class SeasonalSIR(AbstractFlow, AbstractKnown):
     dt: ClassVar[float] = 1.0 / 52.0
     period: ClassVar[float] = 1.0
     references: ClassVar[tuple[str, ...]] = ("keeling2008modeling",)
+    truth: ClassVar[Reference | None] = TRUTHS["SeasonalSIR"]
 
     def vector_field(self, t: Any, x: Any, u: Any = None) -> Any:
         """Susceptible and infected."""
@@ -185,6 +189,7 @@ class SeasonalSEIR(AbstractFlow, AbstractKnown):
     dt: ClassVar[float] = 1.0 / 52.0
     period: ClassVar[float] = 1.0
     references: ClassVar[tuple[str, ...]] = ("aron1984seasonality",)
+    truth: ClassVar[Reference | None] = TRUTHS["SeasonalSEIR"]
 
     def vector_field(self, t: Any, x: Any, u: Any = None) -> Any:
         """Susceptible, exposed and infectious."""
