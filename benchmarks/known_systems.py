@@ -232,11 +232,13 @@ takens.dynamics.lyapunov_spectrum(system, system.x0, dt=0.5)
 
 Lyapunov exponents are per time unit (per iterate of a map), base e, with the standard error of the
 last digits in parentheses; where there is none, the value is exact. Of a forced system they are
-those of its state, without the zero of time. Of more than four exponents the first four are shown.
+those of its state, without the zero of time. Of more than four exponents the first four are shown,
+and the last of those computed.
 An error comes from the averages over 20 blocks of one orbit; where these cancel, as for the zero
 exponent of a flow, it is larger than need be. D is the Kaplan-Yorke dimension. An identity holds
 exactly, and the computed exponents satisfy it to 1e-5. `System.truth` holds the same numbers with all
-digits. `python benchmarks/known_systems.py` computes them anew.
+digits. `python benchmarks/known_systems.py` computes them anew, and `extended_spectra.py` beside it
+those of fields and delays.
 
 | system | dim | exponents | D | known exactly | how | a source that agrees |
 | --- | --- | --- | --- | --- | --- | --- |

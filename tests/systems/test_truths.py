@@ -75,7 +75,9 @@ def test_volume_changes_at_the_stated_rate(name):
 @pytest.mark.parametrize("name", KNOWN)
 def test_stored_numbers_agree_among_themselves(name):
     truth = KNOWN[name].truth
-    assert len(truth.exponents) == len(truth.standard_errors) == KNOWN[name]().dim
+    assert len(truth.exponents) == len(truth.standard_errors)
+    if name in known_systems.CASES:  # of fields and delays only the first are known
+        assert len(truth.exponents) == KNOWN[name]().dim
     assert list(truth.exponents) == sorted(truth.exponents, reverse=True)
     rounding = 0.5 * sum(10.0 ** -min(6, 12) + e / 10 for e in truth.standard_errors)
     if truth.total is not None:
@@ -112,7 +114,8 @@ def test_a_broken_identity_is_noticed(monkeypatch):
 
 
 def test_every_case_has_its_numbers_and_the_page_shows_them():
-    assert set(known_systems.CASES) == set(KNOWN)
+    beyond = (systems.AbstractField, systems.AbstractDelayFlow)  # have a script of their own
+    assert set(known_systems.CASES) == {n for n in KNOWN if not issubclass(KNOWN[n], beyond)}
     assert known_systems.page() == known_systems.PAGE.read_text(encoding="utf-8")
 
 
