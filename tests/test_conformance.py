@@ -27,6 +27,15 @@ ESTIMATORS = {
     "Analog": learn.Analog(),
 }
 RESULTS = {
+    "StationaryDensity": lambda: dynamics.stationary_density(
+        systems.OrnsteinUhlenbeck(), np.linspace(-2, 2, 41)
+    ),
+    "FokkerPlanckSpectrum": lambda: dynamics.fokker_planck_spectrum(
+        systems.OrnsteinUhlenbeck(), np.linspace(-4, 4, 81)
+    ),
+    "DensityEvolution": lambda: dynamics.evolve_density(
+        systems.OrnsteinUhlenbeck(), np.linspace(-4, 4, 81), np.ones(80), [0.0, 1.0]
+    ),
     "MeanExitTime": lambda: dynamics.mean_exit_time(systems.OrnsteinUhlenbeck(), [0.0], -1, 2),
     "KramersRate": lambda: dynamics.kramers_rate(systems.NoisyDoubleWell(noise=0.3), [1.0], [0.0]),
     "EscapeTimes": lambda: dynamics.escape_times(

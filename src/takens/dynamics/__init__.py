@@ -9,6 +9,10 @@ from takens.dynamics.exit_time import MeanExitTime as MeanExitTime
 from takens.dynamics.exit_time import mean_exit_time as mean_exit_time
 from takens.dynamics.fixed_points import FixedPoints as FixedPoints
 from takens.dynamics.fixed_points import fixed_points as fixed_points
+from takens.dynamics.fokker_planck import DensityEvolution as DensityEvolution
+from takens.dynamics.fokker_planck import FokkerPlanckSpectrum as FokkerPlanckSpectrum
+from takens.dynamics.fokker_planck import evolve_density as evolve_density
+from takens.dynamics.fokker_planck import fokker_planck_spectrum as fokker_planck_spectrum
 from takens.dynamics.kramers import KramersRate as KramersRate
 from takens.dynamics.kramers import kramers_rate as kramers_rate
 from takens.dynamics.lyapunov import LyapunovSpectrum as LyapunovSpectrum
@@ -19,5 +23,7 @@ from takens.dynamics.orbit_diagram import HysteresisDiagram as HysteresisDiagram
 from takens.dynamics.orbit_diagram import OrbitDiagram as OrbitDiagram
 from takens.dynamics.orbit_diagram import hysteresis_diagram as hysteresis_diagram
 from takens.dynamics.orbit_diagram import orbit_diagram as orbit_diagram
+from takens.dynamics.stationary import StationaryDensity as StationaryDensity
+from takens.dynamics.stationary import stationary_density as stationary_density
 from takens.dynamics.trajectory import trajectories as trajectories
 from takens.dynamics.trajectory import trajectory as trajectory

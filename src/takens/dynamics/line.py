@@ -227,7 +227,7 @@ def make_line(
             )
         fine = np.isfinite(logs)
         top = np.max(logs[fine])
-        kept = np.flatnonzero(fine & (logs > top - NEGLIGIBLE))
+        kept = np.flatnonzero(fine & (logs >= top - NEGLIGIBLE))
         low_done = chart.kind[0] == "regular" or kept[0] > 0
         high_done = chart.kind[1] == "regular" or kept[-1] < len(y) - 1
         beyond = (kept[0] > 0 and not fine[kept[0] - 1]) or (
