@@ -130,9 +130,9 @@ def test_a_diffusion_has_drift_and_noise():
     assert second.rhs.coeff(dw2) == theta * sp.Symbol("level_1_1")
     assert sp.diff(first.rhs, dw1) == theta * sp.Symbol("level_0_0")
     text = equations.latex()
-    assert r"\mathrm{d}\theta &= \left(- \mathrm{rate} \theta^{3} + \sin" in text
+    assert r"\mathrm{d}\theta &= \left(- \mathrm{rate}\,\theta^{3} + \sin" in text
     assert (
-        r"\mathrm{wind\ speed} &= \left(\mathrm{level}_{1,0} \theta\right) \mathrm{d}W_{1}" in text
+        r"\mathrm{wind\ speed} &= \left(\mathrm{level}_{1,0}\,\theta\right) \mathrm{d}W_{1}" in text
     )
 
 
@@ -192,6 +192,23 @@ def test_latex_of_a_delay_map_leaves_out_what_only_remembers():
     assert text.count("&=") == 1
     assert "x_{n+1} &=" in text
     assert "x_{n-2}" in text
+
+
+def test_latex_of_words_subscripts_and_clashes():
+    text = symbolic(Named()).latex()
+    assert r"\frac{\mathrm{d}}{\mathrm{d}t} \mathrm{voltage} &= " in text
+    assert r"\mathrm{forcing}_{\mathrm{jet}}\,\mathrm{voltage}" in text
+    assert r"\dot{p_{x}} &= p_{x} + 0.3333\,\tilde{p_{x}}" in text  # neither 0.33330 nor 1.0 p
+
+
+class Named(AbstractFlow):
+    forcing_jet: object = parameter(1.0)
+    p_x: object = parameter(2.0)  # as a state is called
+    names: tuple[str, ...] = static(("voltage", "p_x"))
+    integrator: RungeKutta = RungeKutta(0.25)
+
+    def vector_field(self, t, x, u=None):
+        return jnp.stack([self.forcing_jet * x[0], self.p_x / 3.00000001 + 1.0000001 * x[1]])
 
 
 def test_what_has_no_equations_is_refused():

@@ -4,5 +4,5 @@ from takens.interop.dysts import AbstractDystsFlow as AbstractDystsFlow
 from takens.interop.dysts import AbstractDystsMap as AbstractDystsMap
 from takens.interop.dysts import dysts_names as dysts_names
 from takens.interop.dysts import from_dysts as from_dysts
-from takens.interop.symbolic import SymbolicSystem as SymbolicSystem
+from takens.interop.equations import SymbolicSystem as SymbolicSystem
 from takens.interop.symbolic import symbolic as symbolic
