@@ -58,7 +58,7 @@ def takens_task(name: str):
         values = np.linspace(2.5, 4.0, 2_000)
         return lambda: dynamics.orbit_diagram(
             systems.LogisticMap(), "r", values, [0.2], n_steps=200, n_transient=500
-        ).points.mean()
+        ).states.mean()
     if name == "ensemble":
         starts = np.random.default_rng(0).uniform(-10, 10, (10_000, 3)) + [0, 0, 25]
         return lambda: dynamics.trajectories(lorenz, starts, [0.0, 10.0]).states[:, -1, 0].std()

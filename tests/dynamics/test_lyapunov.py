@@ -99,7 +99,7 @@ def test_leading_exponents_agree_with_the_full_spectrum():
     settings = {"dt": 0.2, "n_steps": 200, "n_transient": 50}
     full = lyapunov_spectrum(system, system.x0, **settings)
     few = lyapunov_spectrum(system, system.x0, n_exponents=2, **settings)
-    np.testing.assert_allclose(few.exponents, full.exponents[:2], atol=1e-2)
+    np.testing.assert_allclose(few.exponents, full.exponents[:2], atol=1e-9)
     assert not few.complete
     assert full.sum.value == pytest.approx(-10.0, abs=1e-4)
 
@@ -165,6 +165,23 @@ def test_intervals_cover_the_truth_about_as_often_as_they_say():
         low, high = lyapunov_spectrum(HenonMap(), start, n_steps=4000).intervals[0]
         hits += bool(low < truth < high)
     assert 81 <= hits <= 99
+
+
+def test_the_error_of_a_mean_is_freed_of_what_block_ends_contribute():
+    from takens.dynamics.door import mean_error
+
+    rng = np.random.default_rng(0)
+    noise = rng.normal(size=(2000, 100))
+    error, freedom = mean_error(noise.T)
+    assert np.mean(error**2) == pytest.approx(0.01, rel=0.05)  # independent blocks: 1 / 100
+    assert freedom == pytest.approx(200 / 11)
+    assert np.var(error**2) / 1e-4 == pytest.approx(2 / freedom, rel=0.2)
+    ends = np.diff(rng.normal(size=(2000, 101)), axis=1)  # only ends: sqrt(2) / 100
+    assert np.sqrt(2) / 100 <= np.mean(mean_error(ends.T)[0]) < 0.05
+    assert np.mean(ends.std(axis=1, ddof=1)) / 10 > 0.13  # what the plain spread would say
+    plain, few = mean_error(noise[0, :20])
+    assert plain == pytest.approx(noise[0, :20].std(ddof=1) / np.sqrt(20))
+    assert few == 19
 
 
 def test_malformed_questions_are_refused():

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from takens.core import Estimate
-from takens.dynamics.door import half_width
+from takens.dynamics.door import half_width, mean_error
 
 
 def kaplan_yorke_dimension(exponents: Any) -> float:
@@ -55,16 +55,16 @@ def kaplan_yorke_dimension(exponents: Any) -> float:
 
 
 def jackknife(blocks: np.ndarray, of: Callable[[np.ndarray], float], level: float) -> Estimate:
-    """A function of the mean of blocks, with the jackknife's standard error."""
+    """A function of the mean of consecutive blocks, (block, ...), from the jackknife's pseudovalues."""
     count, total = len(blocks), blocks.sum(axis=0)
     value = of(total / count)
     left_out = np.array([of((total - block) / (count - 1)) for block in blocks])
-    error = float(np.sqrt((count - 1) / count * np.sum((left_out - left_out.mean()) ** 2)))
-    reach = half_width(error, count, level)
+    error, freedom = mean_error(count * value - (count - 1) * left_out)
+    reach = half_width(float(error), freedom, level)
     return Estimate(
         value=value,
         interval=(value - reach, value + reach),
-        standard_error=error,
+        standard_error=float(error),
         level=level,
         method=f"jackknife over {count} blocks of the orbit",
     )

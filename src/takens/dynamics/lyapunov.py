@@ -21,6 +21,7 @@ from takens.dynamics.door import (
     evolution,
     fraction,
     half_width,
+    mean_error,
     state,
 )
 from takens.dynamics.tangent import orthonormalise, push
@@ -28,7 +29,8 @@ from takens.dynamics.tangent import orthonormalise, push
 if TYPE_CHECKING:
     import xarray as xr
 
-N_BLOCKS = 20
+N_BLOCKS = 100  # pieces of the orbit from which the errors come, each of four steps or more
+LEAST_STEPS = 40
 RESOLVED = 23.0  # largest log ratio of stretching in one step; beyond it round-off takes over
 
 
@@ -206,9 +208,10 @@ def lyapunov_spectrum(
     Cost: `n_steps` steps of the system with `n_exponents` tangents each, and as many
     factorisations of cost ``dim * n_exponents**2``; memory ``dim * n_exponents``. The exponents
     belong to the orbit: with several attractors, or on an orbit that sticks near islands, another
-    start gives others. Where block averages cancel (the zero exponent of a flow, a map
-    conjugate to one of constant slope) the interval is wider than it need be. The exponents of a
-    learned model are those of the data only as far as the model is right.
+    start gives others. The error comes from 100 consecutive blocks, freed of what their ends
+    contribute; where nothing else is left (the zero exponent of a flow) it is still too wide, and
+    below 200 steps there are too few blocks to free it. The exponents of a learned model are those
+    of the data only as far as the model is right.
 
     References
     ----------
@@ -229,15 +232,16 @@ def lyapunov_spectrum(
     k = system.dim if n_exponents is None else n_exponents
     if not (isinstance(k, (int, np.integer)) and 1 <= k <= system.dim):
         raise InvalidInput(f"n_exponents = {n_exponents}; expected 1 to {system.dim}.")
-    if n_steps < 2 * N_BLOCKS:
-        raise InvalidInput(f"n_steps = {n_steps}; {N_BLOCKS} blocks need {2 * N_BLOCKS} or more.")
+    if n_steps < LEAST_STEPS:
+        raise InvalidInput(f"n_steps = {n_steps}; the errors need {LEAST_STEPS} or more.")
     frame = first_frame(int(k), system.dim, seed)
     step_map, n_rounds, settled = _resolved(step_map, x, frame, n_steps, n_transient, u)
     cautions: list[Finding] = []
     x, frame, n = settled
-    size = n_rounds // N_BLOCKS
-    blocks, spread, step = np.full((N_BLOCKS, k), np.nan), 0.0, _step_of(step_map)
-    for index in range(N_BLOCKS):
+    n_blocks = min(N_BLOCKS, n_steps // 4)
+    size = n_rounds // n_blocks
+    blocks, spread, step = np.full((n_blocks, k), np.nan), 0.0, _step_of(step_map)
+    for index in range(n_blocks):
         x, frame, growth, widest = _stretch_one(step_map, x, frame, *count(n, size), u)
         if not np.isfinite(np.asarray(x)).all():
             break
@@ -245,13 +249,13 @@ def lyapunov_spectrum(
         spread = max(spread, float(widest))
         n = n + size
         if progress is not None:
-            progress((index + 1) / N_BLOCKS)
+            progress((index + 1) / n_blocks)
     status = Status.DIVERGED if np.isnan(blocks).any() else Status.OK
     require(status, throw=throw)
     if spread > RESOLVED:
         cautions.append(_unresolved(spread))
     return _assembled(
-        blocks, level, size * N_BLOCKS * step, k == system.dim, np.asarray(x), status,
+        blocks, level, size * n_blocks * step, k == system.dim, np.asarray(x), status,
         tuple(cautions),
         describe(system) | {"dt": float(step), "n_steps": n_steps, "n_transient": n_transient,
                             "seed": seed, "x0": np.asarray(x0, dtype=float).tolist()},
@@ -259,9 +263,9 @@ def lyapunov_spectrum(
 
 
 def first_frame(k: int, dim: int, seed: int) -> np.ndarray:
-    """Random orthonormal rows, shape (k, dim)."""
-    rng = np.random.default_rng(seed)
-    return np.linalg.qr(rng.normal(size=(dim, k)))[0].T.copy()
+    """Random orthonormal rows, shape (k, dim); fewer of them are the first of more."""
+    rows = np.random.default_rng(seed).normal(size=(k, dim))
+    return np.linalg.qr(rows.T)[0].T.copy()
 
 
 def count(n: int, n_steps: int) -> tuple[np.ndarray, np.ndarray]:
@@ -305,8 +309,8 @@ def _assembled(
         mean = blocks.mean(axis=0)
         order = np.argsort(-mean)
         blocks, mean = blocks[:, order], mean[order]
-        error = blocks.std(axis=0, ddof=1) / len(blocks) ** 0.5
-        reach = half_width(error, len(blocks), level)
+        error, freedom = mean_error(blocks)
+        reach = half_width(error, freedom, level)
     return LyapunovSpectrum(
         exponents=mean,
         standard_error=error,

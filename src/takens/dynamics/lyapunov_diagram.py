@@ -11,7 +11,16 @@ import numpy as np
 
 from takens.core import AbstractResult, InvalidInput
 from takens.core.system import AbstractMap
-from takens.dynamics.door import counts, describe, evolution, state, states, sweep_values, vary
+from takens.dynamics.door import (
+    counts,
+    describe,
+    evolution,
+    mean_error,
+    state,
+    states,
+    sweep_values,
+    vary,
+)
 from takens.dynamics.lyapunov import N_BLOCKS, count, first_frame, stretch
 
 if TYPE_CHECKING:
@@ -155,8 +164,9 @@ def lyapunov_diagram(
     frame = np.tile(first_frame(k, system.dim, seed), (len(swept), 1, 1))
     sweep = (u, parameter, swept)
     x, frame, _, _ = _stretch_many(step_map, start, frame, *count(0, n_transient), *sweep)
-    size, n, blocks = max(1, n_steps // N_BLOCKS), n_transient, []
-    for _ in range(N_BLOCKS):
+    n_blocks = max(1, min(N_BLOCKS, n_steps // 4))
+    size, n, blocks = max(1, n_steps // n_blocks), n_transient, []
+    for _ in range(n_blocks):
         x, frame, growth, _ = _stretch_many(step_map, x, frame, *count(n, size), *sweep)
         blocks.append(np.asarray(growth) / (size * dt))
         n += size
@@ -165,7 +175,7 @@ def lyapunov_diagram(
         parameter=parameter,
         values=swept,
         exponents=table.mean(axis=0),
-        standard_error=table.std(axis=0, ddof=1) / N_BLOCKS**0.5,
+        standard_error=mean_error(table)[0],
         provenance=describe(system) | {"dt": dt, "n_steps": n_steps, "n_transient": n_transient,
                                        "seed": seed},
     )  # fmt: skip
