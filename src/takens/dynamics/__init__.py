@@ -13,11 +13,11 @@ from takens.dynamics.fokker_planck import DensityEvolution as DensityEvolution
 from takens.dynamics.fokker_planck import FokkerPlanckSpectrum as FokkerPlanckSpectrum
 from takens.dynamics.fokker_planck import evolve_density as evolve_density
 from takens.dynamics.fokker_planck import fokker_planck_spectrum as fokker_planck_spectrum
-from takens.dynamics.kramers import KramersRate as KramersRate
-from takens.dynamics.kramers import kramers_rate as kramers_rate
 from takens.dynamics.held import HeldFlow as HeldFlow
 from takens.dynamics.held import HeldMap as HeldMap
 from takens.dynamics.held import with_input as with_input
+from takens.dynamics.kramers import KramersRate as KramersRate
+from takens.dynamics.kramers import kramers_rate as kramers_rate
 from takens.dynamics.lyapunov import LyapunovSpectrum as LyapunovSpectrum
 from takens.dynamics.lyapunov import lyapunov_spectrum as lyapunov_spectrum
 from takens.dynamics.lyapunov_diagram import LyapunovDiagram as LyapunovDiagram

@@ -101,6 +101,6 @@ def with_input(system: Any, u: Any) -> AbstractSystem:
         held = HeldFlow(system=known, u=u)
     else:
         raise WrongKind(f"{type(known).__name__} is a diffusion; only maps and flows are held.")
-    if held.u.ndim != 1:  # type: ignore[attr-defined]
-        raise InvalidInput(f"u has shape {held.u.shape}; expected (input,).")  # type: ignore[attr-defined]
+    if held.u.ndim != 1:
+        raise InvalidInput(f"u has shape {held.u.shape}; expected (input,).")
     return held
