@@ -55,11 +55,11 @@ def test_eigenvalues_converge_spectrally():
 @pytest.mark.parametrize("delay", [1.0, 2.5])
 def test_hopf_bifurcation_of_the_delayed_logistic(delay):
     rest = jnp.ones(25)
-    at = eigenvalues(DelayedLogistic(rate=np.pi / 2 / delay, delay=delay), rest)[:2]
+    at = eigenvalues(DelayedLogistic(rate=np.pi / 2 / delay, delay=delay, n_nodes=25), rest)[:2]
     np.testing.assert_allclose(sorted(at.imag), [-np.pi / 2 / delay, np.pi / 2 / delay], rtol=1e-11)
     np.testing.assert_allclose(at.real, 0, atol=1e-11)
     for factor, sign in ((0.98, -1), (1.02, 1)):
-        system = DelayedLogistic(rate=factor * np.pi / 2 / delay, delay=delay)
+        system = DelayedLogistic(rate=factor * np.pi / 2 / delay, delay=delay, n_nodes=25)
         assert np.sign(eigenvalues(system, rest)[0].real) == sign
 
 
@@ -141,6 +141,15 @@ def test_the_delay_is_a_parameter_like_any_other():
     alone = [advance(system.with_parameters(delay=d), 5.0, x) for d in delays]
     np.testing.assert_allclose(swept, jnp.stack(alone), rtol=1e-12)
     assert abs(swept[0] - swept[1]).max() > 1e-3
+
+
+def test_the_default_step_is_stable_over_the_usual_delays():
+    system = MackeyGlass()
+    x = jnp.asarray(system.x0)
+    delays = jnp.array([4.0, 17.0, 40.0])
+    ends = jax.vmap(lambda d: advance(system.with_parameters(delay=d), 300.0, x)[0])(delays)
+    assert ends[0] == pytest.approx(1.0, abs=1e-3)  # the equilibrium is stable below a delay of 4.7
+    assert (abs(ends[1:] - 0.8) < 0.7).all()
 
 
 def test_a_step_too_long_for_the_nodes_is_seen():
