@@ -11,6 +11,7 @@ from takens.core import InvalidInput, NumericalFailure, Status, WrongKind
 from takens.core.integrators import AbstractIntegrator, EulerMaruyama, RungeKutta
 from takens.core.system import AbstractDiffusion, AbstractFlow, AbstractMap, parameter, static
 from takens.dynamics import kaplan_yorke_dimension, lyapunov_diagram, lyapunov_spectrum
+from takens.dynamics.door import half_width, mean_error
 from takens.learn import DMD, LinearAutoregression, Persistence
 from takens.systems import HenonMap, LogisticMap, Lorenz63, Lorenz96
 
@@ -167,21 +168,32 @@ def test_intervals_cover_the_truth_about_as_often_as_they_say():
     assert 81 <= hits <= 99
 
 
-def test_the_error_of_a_mean_is_freed_of_what_block_ends_contribute():
-    from takens.dynamics.door import mean_error
+def covered(series):
+    """Share of rows whose 90 % interval for the mean holds zero."""
+    error, freedom = mean_error(series.T)
+    return np.mean(np.abs(series.mean(axis=1)) < half_width(error, freedom, 0.9))
 
+
+def test_the_error_of_a_mean_holds_whatever_the_blocks_remember():
     rng = np.random.default_rng(0)
-    noise = rng.normal(size=(2000, 100))
-    error, freedom = mean_error(noise.T)
-    assert np.mean(error**2) == pytest.approx(0.01, rel=0.05)  # independent blocks: 1 / 100
-    assert freedom == pytest.approx(200 / 11)
-    assert np.var(error**2) / 1e-4 == pytest.approx(2 / freedom, rel=0.2)
-    ends = np.diff(rng.normal(size=(2000, 101)), axis=1)  # only ends: sqrt(2) / 100
-    assert np.sqrt(2) / 100 <= np.mean(mean_error(ends.T)[0]) < 0.05
-    assert np.mean(ends.std(axis=1, ddof=1)) / 10 > 0.13  # what the plain spread would say
-    plain, few = mean_error(noise[0, :20])
-    assert plain == pytest.approx(noise[0, :20].std(ddof=1) / np.sqrt(20))
-    assert few == 19
+    noise = rng.normal(size=(2000, 500))
+    bound = 3 * np.sqrt(0.9 * 0.1 / 2000)
+    assert covered(noise) == pytest.approx(0.9, abs=bound)
+    ends = np.diff(3 * rng.normal(size=(2000, 501)), axis=1)
+    assert covered(noise + ends) == pytest.approx(0.9, abs=2 * bound)
+    plain = (noise + ends).std(axis=1, ddof=1) / np.sqrt(500)
+    assert np.median(plain) > 4 * np.median(mean_error((noise + ends).T)[0]) / 1.1
+    memory = noise.copy()
+    for n in range(1, 500):
+        memory[:, n] += 0.7 * memory[:, n - 1]
+    assert covered(memory) == pytest.approx(0.9, abs=2 * bound)
+
+
+def test_few_blocks_have_the_plain_spread():
+    series = np.random.default_rng(1).normal(size=20)
+    error, freedom = mean_error(series)
+    assert error == pytest.approx(series.std(ddof=1) / np.sqrt(20))
+    assert freedom == 19
 
 
 def test_malformed_questions_are_refused():

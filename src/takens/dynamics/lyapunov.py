@@ -29,7 +29,8 @@ from takens.dynamics.tangent import orthonormalise, push
 if TYPE_CHECKING:
     import xarray as xr
 
-N_BLOCKS = 100  # pieces of the orbit from which the errors come, each of four steps or more
+PIECE = 25  # blocks of the orbit in one call of the compiled program
+N_CALLS = 20  # or nearly so: the errors come from about 500 blocks
 LEAST_STEPS = 40
 RESOLVED = 23.0  # largest log ratio of stretching in one step; beyond it round-off takes over
 
@@ -141,7 +142,18 @@ def stretch(evolution: AbstractMap, x: Any, frame: Any, n: Any, n_steps: Any, u:
     return jax.lax.fori_loop(0, n_steps, one, start)
 
 
-_stretch_one = eqx.filter_jit(stretch)
+@eqx.filter_jit
+def _stretch_one(evolution: AbstractMap, x: Any, frame: Any, n: Any, n_steps: Any, u: Any) -> Any:
+    """`PIECE` blocks of `n_steps` steps each; summed log stretching (block, vector)."""
+
+    def block(carry: Any, index: Any) -> Any:
+        x, frame, spread = carry
+        start = n + index * n_steps
+        x, frame, growth, widest = stretch(evolution, x, frame, start, n_steps, u)
+        return (x, frame, jnp.maximum(spread, widest)), growth
+
+    carry, growth = jax.lax.scan(block, (x, frame, jnp.zeros(())), jnp.arange(float(PIECE)))
+    return *carry, growth
 
 
 def lyapunov_spectrum(
@@ -208,9 +220,8 @@ def lyapunov_spectrum(
     Cost: `n_steps` steps of the system with `n_exponents` tangents each, and as many
     factorisations of cost ``dim * n_exponents**2``; memory ``dim * n_exponents``. The exponents
     belong to the orbit: with several attractors, or on an orbit that sticks near islands, another
-    start gives others. The error comes from 100 consecutive blocks, freed of what their ends
-    contribute; where nothing else is left (the zero exponent of a flow) it is still too wide, and
-    below 200 steps there are too few blocks to free it. The exponents of a learned model are those
+    start gives others. The error is that of the mean of about 500
+    consecutive blocks, from the lowest frequencies of their spectrum. The exponents of a learned model are those
     of the data only as far as the model is right.
 
     References
@@ -238,24 +249,25 @@ def lyapunov_spectrum(
     step_map, n_rounds, settled = _resolved(step_map, x, frame, n_steps, n_transient, u)
     cautions: list[Finding] = []
     x, frame, n = settled
-    n_blocks = min(N_BLOCKS, n_steps // 4)
-    size = n_rounds // n_blocks
-    blocks, spread, step = np.full((n_blocks, k), np.nan), 0.0, _step_of(step_map)
-    for index in range(n_blocks):
-        x, frame, growth, widest = _stretch_one(step_map, x, frame, *count(n, size), u)
+    size = max(1, n_steps // (PIECE * N_CALLS))
+    n_calls = n_steps // (PIECE * size)
+    size *= n_rounds // n_steps  # more rounds where the step was shortened
+    blocks, spread, step = np.full((n_calls * PIECE, k), np.nan), 0.0, _step_of(step_map)
+    for call in range(n_calls):
+        x, frame, widest, growth = _stretch_one(step_map, x, frame, *count(n, size), u)
         if not np.isfinite(np.asarray(x)).all():
             break
-        blocks[index] = np.asarray(growth) / (size * step)
+        blocks[call * PIECE : (call + 1) * PIECE] = np.asarray(growth) / (size * step)
         spread = max(spread, float(widest))
-        n = n + size
+        n = n + size * PIECE
         if progress is not None:
-            progress((index + 1) / n_blocks)
+            progress((call + 1) / n_calls)
     status = Status.DIVERGED if np.isnan(blocks).any() else Status.OK
     require(status, throw=throw)
     if spread > RESOLVED:
         cautions.append(_unresolved(spread))
     return _assembled(
-        blocks, level, size * n_blocks * step, k == system.dim, np.asarray(x), status,
+        blocks, level, size * len(blocks) * step, k == system.dim, np.asarray(x), status,
         tuple(cautions),
         describe(system) | {"dt": float(step), "n_steps": n_steps, "n_transient": n_transient,
                             "seed": seed, "x0": np.asarray(x0, dtype=float).tolist()},
@@ -283,11 +295,11 @@ def _resolved(
     """A step short enough that round-off hides no exponent, and orbit and frame after the transient."""
     factor = 1
     while True:
-        pilot = max(n_transient, 20) * factor
-        y, settled, _, spread = _stretch_one(step_map, x, frame, *count(0, pilot), u)
+        size = -(-max(n_transient, 20) * factor // PIECE)
+        y, settled, spread, _ = _stretch_one(step_map, x, frame, *count(0, size), u)
         fine = not float(spread) > RESOLVED
         if fine or factor >= 1024 or not isinstance(step_map, TimeMap):
-            return step_map, n_steps * factor, (y, settled, pilot)
+            return step_map, n_steps * factor, (y, settled, size * PIECE)
         factor *= 2
         step_map = step_map.flow.as_map(float(step_map.dt) / 2)
 

@@ -21,10 +21,12 @@ from takens.dynamics.door import (
     sweep_values,
     vary,
 )
-from takens.dynamics.lyapunov import N_BLOCKS, count, first_frame, stretch
+from takens.dynamics.lyapunov import count, first_frame, stretch
 
 if TYPE_CHECKING:
     import xarray as xr
+
+N_BLOCKS = 80  # the fewest that give the errors their full freedom
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
