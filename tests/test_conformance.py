@@ -27,6 +27,12 @@ ESTIMATORS = {
     "Analog": learn.Analog(),
 }
 RESULTS = {
+    "InvariantDensity": lambda: dynamics.invariant_density(
+        systems.HenonMap(), [0.1, 0.1], components=("x", "y"), bins=8, n_steps=400
+    ),
+    "TransferMatrix": lambda: dynamics.transfer_matrix(
+        systems.LogisticMap(), [np.linspace(0, 1, 17)], n_samples=16
+    ),
     "StationaryDensity": lambda: dynamics.stationary_density(
         systems.OrnsteinUhlenbeck(), np.linspace(-2, 2, 41)
     ),

@@ -16,6 +16,8 @@ from takens.dynamics.fokker_planck import fokker_planck_spectrum as fokker_planc
 from takens.dynamics.held import HeldFlow as HeldFlow
 from takens.dynamics.held import HeldMap as HeldMap
 from takens.dynamics.held import with_input as with_input
+from takens.dynamics.invariant import InvariantDensity as InvariantDensity
+from takens.dynamics.invariant import invariant_density as invariant_density
 from takens.dynamics.kramers import KramersRate as KramersRate
 from takens.dynamics.kramers import kramers_rate as kramers_rate
 from takens.dynamics.lyapunov import LyapunovSpectrum as LyapunovSpectrum
@@ -30,3 +32,5 @@ from takens.dynamics.stationary import StationaryDensity as StationaryDensity
 from takens.dynamics.stationary import stationary_density as stationary_density
 from takens.dynamics.trajectory import trajectories as trajectories
 from takens.dynamics.trajectory import trajectory as trajectory
+from takens.dynamics.transfer import TransferMatrix as TransferMatrix
+from takens.dynamics.transfer import transfer_matrix as transfer_matrix

@@ -6,6 +6,7 @@ Matplotlib itself is imported when something is drawn.
 from takens.plot.primitives import COLOURS as COLOURS
 from takens.plot.primitives import axes as axes
 from takens.plot.primitives import errorbars as errorbars
+from takens.plot.primitives import heat as heat
 from takens.plot.primitives import histogram_with_marker as histogram_with_marker
 from takens.plot.primitives import labels as labels
 from takens.plot.primitives import line as line

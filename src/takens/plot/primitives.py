@@ -215,6 +215,41 @@ def points(ax: Axes, x: Any, y: Any, *, bins: tuple[int, int] = (900, 600)) -> A
     return ax
 
 
+def heat(
+    ax: Axes, x: Any, y: Any, values: Any, *, label: str = "", diverging: bool = False, **style: Any
+) -> Axes:
+    """An image of values on a grid, with a colour bar; NaN stays white.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+    x, y : array, shape (n + 1,) and (m + 1,), or (n,) and (m,)
+        Edges, or centres, of the cells in the units of the axes.
+    values : array, shape (m, n)
+        Row i belongs to ``y[i]``.
+    label : str
+        Of the colour bar; no bar when empty.
+    diverging : bool
+        Whether zero is in the middle of the colours.
+    **style
+        Passed to ``Axes.pcolormesh``.
+
+    Examples
+    --------
+    >>> from takens import plot
+    >>> ax = plot.heat(plot.axes(), [0, 1, 2], [0, 1], [[0.5, 1.0]], label="density")
+    """
+    shown = np.ma.masked_invalid(np.asarray(values, dtype=float))
+    settings: dict[str, Any] = {"cmap": "viridis", "rasterized": True}
+    if diverging and shown.count():
+        reach = float(np.abs(shown).max()) or 1.0
+        settings |= {"cmap": "RdBu_r", "vmin": -reach, "vmax": reach}
+    image = ax.pcolormesh(np.asarray(x), np.asarray(y), shown, **(settings | style))
+    if label:
+        ax.figure.colorbar(image, ax=ax, label=label)
+    return ax
+
+
 def labels(ax: Axes, xlabel: str = "", ylabel: str = "", title: str = "") -> Axes:
     """Label the axes, and show a legend when something has an entry in it.
 
