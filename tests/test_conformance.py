@@ -74,6 +74,12 @@ RESULTS = {
     "HysteresisDiagram": lambda: dynamics.hysteresis_diagram(
         systems.HenonMap(), "a", [0.2, 0.3], [0.1, 0.1], n_steps=64
     ),
+    "Attractors": lambda: dynamics.attractors(
+        systems.LogisticMap(r=3.2), [[0.1], [0.4], [2.0]], n_steps=100
+    ),
+    "BasinsOfAttraction": lambda: dynamics.basins_of_attraction(
+        systems.HenonMap(), {"x": np.linspace(-2, 2, 9), "y": np.linspace(-2, 2, 8)}
+    ),
     "Backtest": lambda: validate.backtest(SIGNAL, estimators=[learn.Persistence()]),
     "LongRun": lambda: validate.long_run(
         learn.LinearAutoregression().fit(SIGNAL), SIGNAL, n_steps=256, n_transient=16

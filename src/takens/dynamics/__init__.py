@@ -1,6 +1,10 @@
 """What a system tells: one implementation of each question, for known and learned systems alike."""
 
 from takens.dynamics.all_fixed_points import all_fixed_points as all_fixed_points
+from takens.dynamics.attractors import Attractors as Attractors
+from takens.dynamics.attractors import attractors as attractors
+from takens.dynamics.basins import BasinsOfAttraction as BasinsOfAttraction
+from takens.dynamics.basins import basins_of_attraction as basins_of_attraction
 from takens.dynamics.dimension import kaplan_yorke_dimension as kaplan_yorke_dimension
 from takens.dynamics.ensemble import Ensemble as Ensemble
 from takens.dynamics.escape import EscapeTimes as EscapeTimes
@@ -28,6 +32,7 @@ from takens.dynamics.orbit_diagram import HysteresisDiagram as HysteresisDiagram
 from takens.dynamics.orbit_diagram import OrbitDiagram as OrbitDiagram
 from takens.dynamics.orbit_diagram import hysteresis_diagram as hysteresis_diagram
 from takens.dynamics.orbit_diagram import orbit_diagram as orbit_diagram
+from takens.dynamics.places import Attractor as Attractor
 from takens.dynamics.stationary import StationaryDensity as StationaryDensity
 from takens.dynamics.stationary import stationary_density as stationary_density
 from takens.dynamics.trajectory import trajectories as trajectories

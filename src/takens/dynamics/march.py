@@ -19,6 +19,7 @@ import numpy as np
 from takens.core.system import AbstractMap
 from takens.dynamics.door import vary
 
+WIDE, NARROW = 4096, 128  # states in one compiled call: two shapes, whatever their number
 BLOCK = 256  # recorded steps in one call; another number of steps does not recompile
 
 
@@ -83,3 +84,15 @@ def together(work: Callable[[Any], Any], pieces: Sequence[Any]) -> list[Any]:
         return [work(piece) for piece in pieces]
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         return list(pool.map(work, pieces))
+
+
+def pieces(x: np.ndarray) -> list[np.ndarray]:
+    """Columns in pieces of two widths only, the last filled up with copies."""
+    count = x.shape[1]
+    wide = count - count % WIDE
+    cuts = [x[:, i : i + WIDE] for i in range(0, wide, WIDE)]
+    for i in range(wide, count, NARROW):
+        piece = x[:, i : i + NARROW]
+        short = NARROW - piece.shape[1]
+        cuts.append(np.pad(piece, ((0, 0), (0, short)), mode="edge") if short else piece)
+    return cuts

@@ -3,6 +3,8 @@
 Matplotlib itself is imported when something is drawn.
 """
 
+from takens.plot.categories import categories as categories
+from takens.plot.categories import category_colour as category_colour
 from takens.plot.primitives import COLOURS as COLOURS
 from takens.plot.primitives import axes as axes
 from takens.plot.primitives import errorbars as errorbars

@@ -264,7 +264,7 @@ def labels(ax: Axes, xlabel: str = "", ylabel: str = "", title: str = "") -> Axe
     for text, setter in ((xlabel, ax.set_xlabel), (ylabel, ax.set_ylabel), (title, ax.set_title)):
         if text:
             setter(text.replace("$", r"\$"))
-    if ax.get_legend_handles_labels()[1]:
+    if ax.get_legend() is None and ax.get_legend_handles_labels()[1]:
         ax.legend(frameon=False, fontsize="small")
     return ax
 
