@@ -27,6 +27,9 @@ ESTIMATORS = {
     "Analog": learn.Analog(),
 }
 RESULTS = {
+    "CovariantVectors": lambda: dynamics.covariant_lyapunov_vectors(
+        systems.HenonMap(), [0.1, 0.1], n_steps=80
+    ),
     "InvariantDensity": lambda: dynamics.invariant_density(
         systems.HenonMap(), [0.1, 0.1], components=("x", "y"), bins=8, n_steps=400
     ),

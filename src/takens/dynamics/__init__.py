@@ -5,6 +5,8 @@ from takens.dynamics.attractors import Attractors as Attractors
 from takens.dynamics.attractors import attractors as attractors
 from takens.dynamics.basins import BasinsOfAttraction as BasinsOfAttraction
 from takens.dynamics.basins import basins_of_attraction as basins_of_attraction
+from takens.dynamics.covariant import CovariantVectors as CovariantVectors
+from takens.dynamics.covariant import covariant_lyapunov_vectors as covariant_lyapunov_vectors
 from takens.dynamics.dimension import kaplan_yorke_dimension as kaplan_yorke_dimension
 from takens.dynamics.ensemble import Ensemble as Ensemble
 from takens.dynamics.escape import EscapeTimes as EscapeTimes
