@@ -58,7 +58,7 @@ def _eigenvalues(system: Any) -> list[float]:
 
 
 SPROTT = "Sprott, Chaos and Time-Series Analysis (2003)"
-HAMILTONIAN = "pairs of opposite sign, as it is Hamiltonian"
+HAMILTONIAN = "pairs of opposite sign; the inner pair is zero, reached as ln T / T"
 CASES = {
     "Lorenz63": Case(
         span=1e5, every=0.5, total=lambda s: -float(s.sigma + s.beta + 1),
@@ -234,8 +234,7 @@ Lyapunov exponents are per time unit (per iterate of a map), base e, with the st
 last digits in parentheses; where there is none, the value is exact. Of a forced system they are
 those of its state, without the zero of time. Of more than four exponents the first four are shown,
 and the last of those computed.
-An error comes from the averages over 20 blocks of one orbit; where these cancel, as for the zero
-exponent of a flow, it is larger than need be. D is the Kaplan-Yorke dimension. An identity holds
+An error comes from the averages over 20 blocks of one orbit. D is the Kaplan-Yorke dimension. An identity holds
 exactly, and the computed exponents satisfy it to 1e-5. `System.truth` holds the same numbers with all
 digits. `python benchmarks/known_systems.py` computes them anew, and `extended_spectra.py` beside it
 those of fields and delays.
