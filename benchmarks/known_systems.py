@@ -66,7 +66,7 @@ CASES = {
     ),
     "Lorenz84": Case(span=5e4, every=0.5),
     "Lorenz96": Case(
-        span=1500, every=0.25, total=lambda s: -float(s.n_sites),
+        span=4000, every=0.25, total=lambda s: -float(s.n_sites),
         identity="sum = −N", agrees_with="Lorenz and Emanuel, J. Atmos. Sci. 55, 399 (1998): 13 positive, D = 27.1",
     ),
     "Rossler": Case(span=2e5, agrees_with=f"{SPROTT}: 0.0714, 0, −5.3943"),
