@@ -27,6 +27,9 @@ ESTIMATORS = {
     "Analog": learn.Analog(),
 }
 RESULTS = {
+    "FiniteTimeLyapunov": lambda: dynamics.finite_time_lyapunov_field(
+        systems.HenonMap(), [np.linspace(0, 1, 4), np.linspace(0, 0.2, 3)], span=3
+    ),
     "CovariantVectors": lambda: dynamics.covariant_lyapunov_vectors(
         systems.HenonMap(), [0.1, 0.1], n_steps=80
     ),

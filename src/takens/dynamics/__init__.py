@@ -13,6 +13,9 @@ from takens.dynamics.escape import EscapeTimes as EscapeTimes
 from takens.dynamics.escape import escape_times as escape_times
 from takens.dynamics.exit_time import MeanExitTime as MeanExitTime
 from takens.dynamics.exit_time import mean_exit_time as mean_exit_time
+from takens.dynamics.finite_time import FiniteTimeLyapunov as FiniteTimeLyapunov
+from takens.dynamics.finite_time import finite_time_lyapunov as finite_time_lyapunov
+from takens.dynamics.finite_time import finite_time_lyapunov_field as finite_time_lyapunov_field
 from takens.dynamics.fixed_points import FixedPoints as FixedPoints
 from takens.dynamics.fixed_points import fixed_points as fixed_points
 from takens.dynamics.fokker_planck import DensityEvolution as DensityEvolution
