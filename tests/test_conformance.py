@@ -73,6 +73,15 @@ RESULTS = {
     "LyapunovDiagram": lambda: dynamics.lyapunov_diagram(
         systems.LogisticMap(), "r", [3.2, 4.0], [0.3], n_steps=400
     ),
+    "Crossings": lambda: dynamics.crossings(
+        systems.Lorenz63(), [1.0, 1.0, 20.0], lambda t, x: x[2] - 27, dt=0.02, n_crossings=5
+    ),
+    "PoincareSection": lambda: dynamics.poincare_section(
+        systems.Lorenz63(), [[1.0, 1.0, 20.0]], ("z", 27.0), dt=0.02, n_crossings=5
+    ),
+    "ReturnMap": lambda: dynamics.return_map(
+        systems.Lorenz63(), [1.0, 1.0, 20.0], "z", dt=0.02, n_maxima=5
+    ),
     "FixedPoints": lambda: dynamics.fixed_points(systems.HenonMap(), bounds=[(-2, 2), (-2, 2)]),
     "OrbitDiagram": lambda: dynamics.orbit_diagram(
         systems.LogisticMap(), "r", [3.2, 3.5, 4.5], [0.3], n_steps=64
@@ -154,7 +163,8 @@ def test_model(name, models):
 def test_every_system_class_is_checked(models):
     made = {type(model).__name__ for model in models.values()}
     # TimeMap is exercised by every flow, held systems in tests/dynamics/test_held.py
-    assert names(AbstractSystem) == made | set(KNOWN) | {"TimeMap", "HeldMap", "HeldFlow"}
+    elsewhere = {"TimeMap", "HeldMap", "HeldFlow"}
+    assert names(AbstractSystem) == made | set(KNOWN) | set(DERIVED) | elsewhere
 
 
 @pytest.mark.parametrize("name", [name for name in KNOWN if KNOWN[name].kind != "diffusion"])
@@ -173,6 +183,23 @@ def test_known_diffusion(name):
 @pytest.mark.parametrize("name", RESULTS)
 def test_result(name):
     testing.check_result(RESULTS[name]())
+
+
+# Maps made from other systems: a maker, and a state where the map is smooth.
+DERIVED = {
+    "Iterate": (lambda: dynamics.iterate(systems.HenonMap(), 3), [0.3, 0.1]),
+    "Stroboscope": (lambda: dynamics.stroboscopic_map(systems.Lorenz63(), 0.1), [1.0, 2.0, 20.0]),
+    "PoincareMap": (
+        lambda: dynamics.poincare_map(systems.Rossler(), ("y", 0.0), dt=0.1, direction=-1),
+        [-5.0, 0.02],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", DERIVED)
+def test_derived_system(name):
+    make, x0 = DERIVED[name]
+    testing.check_system(make(), np.array(x0))
 
 
 def test_flow():

@@ -7,6 +7,14 @@ from takens.dynamics.basins import BasinsOfAttraction as BasinsOfAttraction
 from takens.dynamics.basins import basins_of_attraction as basins_of_attraction
 from takens.dynamics.covariant import CovariantVectors as CovariantVectors
 from takens.dynamics.covariant import covariant_lyapunov_vectors as covariant_lyapunov_vectors
+from takens.dynamics.crossings import Crossings as Crossings
+from takens.dynamics.crossings import crossings as crossings
+from takens.dynamics.derived import Iterate as Iterate
+from takens.dynamics.derived import PoincareMap as PoincareMap
+from takens.dynamics.derived import Stroboscope as Stroboscope
+from takens.dynamics.derived import iterate as iterate
+from takens.dynamics.derived import poincare_map as poincare_map
+from takens.dynamics.derived import stroboscopic_map as stroboscopic_map
 from takens.dynamics.dimension import kaplan_yorke_dimension as kaplan_yorke_dimension
 from takens.dynamics.ensemble import Ensemble as Ensemble
 from takens.dynamics.escape import EscapeTimes as EscapeTimes
@@ -38,6 +46,10 @@ from takens.dynamics.orbit_diagram import OrbitDiagram as OrbitDiagram
 from takens.dynamics.orbit_diagram import hysteresis_diagram as hysteresis_diagram
 from takens.dynamics.orbit_diagram import orbit_diagram as orbit_diagram
 from takens.dynamics.places import Attractor as Attractor
+from takens.dynamics.sections import PoincareSection as PoincareSection
+from takens.dynamics.sections import ReturnMap as ReturnMap
+from takens.dynamics.sections import poincare_section as poincare_section
+from takens.dynamics.sections import return_map as return_map
 from takens.dynamics.stationary import StationaryDensity as StationaryDensity
 from takens.dynamics.stationary import stationary_density as stationary_density
 from takens.dynamics.trajectory import trajectories as trajectories

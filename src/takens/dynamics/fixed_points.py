@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
 PROBED_TIMES = (0.0, 1.0, 0.37, 2.61803, 17.0)
+PROBED_COUNTS = (0.0, 1.0, 2.0, 3.0, 17.0)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -187,7 +188,8 @@ def autonomous(system: Any, points: np.ndarray, u: Any = None) -> np.ndarray:
             f"{type(system).__name__} is a diffusion: noise moves it away from every point. "
             "Write a flow with its drift, or ask for its stationary density."
         )
-    values = np.asarray(_at_times(system, np.array(PROBED_TIMES), points, u))
+    probed = PROBED_TIMES if isinstance(system, AbstractFlow) else PROBED_COUNTS
+    values = np.asarray(_at_times(system, np.array(probed), points, u))
     spread = np.abs(values - values[0])
     if np.any(spread > 1e-10 * (1e-30 + np.abs(values[0]).max())):
         flow = isinstance(system, AbstractFlow)

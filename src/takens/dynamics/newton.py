@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 N_ITERATIONS = 100
+MOST_DAMPED = 1e10  # no step that lowers the residual is left
 ROUNDS = 6  # of deflation, at most
 REGULAR = 1e-9  # Newton's last correction, relative: the root is simple and reached
 DEGENERATE = 1e-5  # the same where the Jacobian is singular and convergence is linear
@@ -35,6 +36,9 @@ def damped_newton(residual: Callable[[Any], Any], x: Any, n_iterations: int = N_
         trial = residual(x + step)
         better = trial @ trial < f @ f  # false for NaN
         resting = jnp.max(jnp.abs(step)) <= 1e-15 * (1 + jnp.max(jnp.abs(x)))
+        slope = jacobian.T @ f  # a minimum that is no root: nothing more to win
+        resting |= slope @ slope <= 1e-20 * (f @ f) * jnp.sum(jacobian**2)
+        resting |= mu > MOST_DAMPED
         x, f = jnp.where(better, x + step, x), jnp.where(better, trial, f)
         mu = jnp.clip(jnp.where(better, mu / 5, mu * 4), 1e-12, 1e30)
         return index + 1, x, f, mu, resting | ~jnp.all(jnp.isfinite(f)) | (f @ f == 0)
