@@ -46,10 +46,10 @@ from takens.dynamics.orbit_diagram import OrbitDiagram as OrbitDiagram
 from takens.dynamics.orbit_diagram import hysteresis_diagram as hysteresis_diagram
 from takens.dynamics.orbit_diagram import orbit_diagram as orbit_diagram
 from takens.dynamics.places import Attractor as Attractor
+from takens.dynamics.return_map import ReturnMap as ReturnMap
+from takens.dynamics.return_map import return_map as return_map
 from takens.dynamics.sections import PoincareSection as PoincareSection
-from takens.dynamics.sections import ReturnMap as ReturnMap
 from takens.dynamics.sections import poincare_section as poincare_section
-from takens.dynamics.sections import return_map as return_map
 from takens.dynamics.stationary import StationaryDensity as StationaryDensity
 from takens.dynamics.stationary import stationary_density as stationary_density
 from takens.dynamics.trajectory import trajectories as trajectories

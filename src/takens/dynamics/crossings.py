@@ -151,7 +151,7 @@ def _march(
     """
     n, dim = x.shape
     rows = jnp.arange(n)
-    look = jax.vmap(lambda t, y: rate_of(flow, event, t, y, u))
+    look: Any = jax.vmap(lambda t, y: rate_of(flow, event, t, y, u))
 
     def active(carry: Any) -> Any:
         x, k, _, _, count, _, _, _ = carry

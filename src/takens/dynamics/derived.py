@@ -14,7 +14,7 @@ from takens.core.system import AbstractFlow, AbstractMap, parameter, static
 from takens.dynamics.crossings import a_flow, checked, crossed, located, rate_of
 from takens.dynamics.door import a_system, counts
 from takens.dynamics.fixed_points import autonomous
-from takens.dynamics.sections import PlaneEvent, basis_of, plane_of, section_names
+from takens.dynamics.planes import PlaneEvent, basis_of, plane_of, section_names
 
 
 class Iterate(AbstractMap):

@@ -1,4 +1,4 @@
-"""Poincaré sections of flows, and return maps: one recorded number against the next."""
+"""Poincaré sections of flows: where orbits pass through a plane."""
 
 from __future__ import annotations
 
@@ -6,118 +6,16 @@ import dataclasses
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-import equinox as eqx
-import jax.numpy as jnp
 import numpy as np
 
 from takens.core import AbstractResult, InvalidInput, Status, require
 from takens.dynamics.crossings import a_flow, all_crossings, cautions_of, checked
-from takens.dynamics.door import counts, describe, state, states
+from takens.dynamics.door import counts, describe, states
+from takens.dynamics.planes import PlaneEvent, basis_of, plane_of, section_names
+from takens.dynamics.return_map import ReturnMap, paired
 
 if TYPE_CHECKING:
     import xarray as xr
-
-
-class PlaneEvent(eqx.Module):
-    """Signed distance to a plane, in state units; other planes need no new compilation.
-
-    Parameters
-    ----------
-    normal : array, shape (dim,)
-        Of length one.
-    offset : array, shape ()
-        ``normal @ x`` on the plane.
-    """
-
-    normal: Any
-    offset: Any
-
-    def __call__(self, t: Any, x: Any) -> Any:
-        """Positive on the side that the normal points to."""
-        return jnp.dot(self.normal, x) - self.offset
-
-
-class MaximumEvent(eqx.Module):
-    """Rate of change of one component: it falls through zero at a maximum.
-
-    Parameters
-    ----------
-    flow : AbstractFlow
-    weights : array, shape (dim,)
-        One at the component, zero elsewhere.
-    u : array, shape (input,), optional
-    """
-
-    flow: Any
-    weights: Any
-    u: Any
-
-    def __call__(self, t: Any, x: Any) -> Any:
-        """The rate, per time unit."""
-        return jnp.dot(self.weights, self.flow.vector_field(t, x, self.u))
-
-
-def component(system: Any, which: Any) -> int:
-    """The index of a component given by name or number.
-
-    Raises
-    ------
-    InvalidInput
-        If there is none such.
-    """
-    if isinstance(which, str) and which in system.names:
-        return int(system.names.index(which))
-    whole = isinstance(which, (int, np.integer)) and not isinstance(which, bool)
-    if whole and 0 <= which < system.dim:
-        return int(which)
-    raise InvalidInput(
-        f"{which!r} is no component of {type(system).__name__}. It has {list(system.names[:8])}, "
-        f"numbered from 0 to {system.dim - 1}."
-    )
-
-
-def plane_of(system: Any, plane: Any) -> tuple[np.ndarray, float]:
-    """Unit normal and offset of ``(component, value)`` or ``(normal, offset)``.
-
-    Raises
-    ------
-    InvalidInput
-        If it is neither.
-    """
-    if not (isinstance(plane, (tuple, list)) and len(plane) == 2):
-        raise InvalidInput(
-            f"plane = {plane!r}; expected (component, value), such as ('z', 27.0), or "
-            "(normal, offset) with one number of the normal for each component."
-        )
-    first, value = plane
-    if isinstance(first, (str, int, np.integer)):
-        normal = np.zeros(system.dim)
-        normal[component(system, first)] = 1.0
-    else:
-        normal = state(system, first, "the normal of the plane")
-    length = float(np.linalg.norm(normal))
-    if not (length > 0 and np.ndim(value) == 0 and np.isfinite(value)):
-        raise InvalidInput(f"plane = {plane!r}; expected a nonzero normal and a finite offset.")
-    return normal / length, float(value) / length
-
-
-def basis_of(normal: np.ndarray) -> np.ndarray:
-    """Orthonormal rows that span the plane, shape (dim - 1, dim): the other axes where they fit."""
-    dim = len(normal)
-    along = int(np.argmax(np.abs(normal)))
-    rows = np.delete(np.eye(dim), along, axis=0)
-    if np.count_nonzero(normal) == 1:
-        return rows
-    flat = rows - np.outer(rows @ normal, normal)
-    return np.linalg.qr(flat.T)[0].T
-
-
-def section_names(names: tuple[str, ...], normal: np.ndarray) -> tuple[str, ...]:
-    """Names of the coordinates on a plane."""
-    if np.count_nonzero(normal) == 1:
-        along = int(np.argmax(np.abs(normal)))
-        return tuple(name for i, name in enumerate(names) if i != along)
-    return tuple(f"s{i + 1}" for i in range(len(names) - 1))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -220,78 +118,6 @@ class PoincareSection(AbstractResult):
         )
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
-class ReturnMap(AbstractResult):
-    """A recorded number against the next one.
-
-    Parameters
-    ----------
-    before, after : array, shape (pair,)
-        Successive values, in state units.
-    name : str
-        What they are.
-    """
-
-    before: np.ndarray
-    after: np.ndarray
-    name: str
-
-    @property
-    def thickness(self) -> float:
-        """How far the pairs are from a curve: median gap of `after` between neighbours in `before`.
-
-        Relative to the standard deviation of `after`; near zero, the next value is a function of
-        this one, and one number describes the attractor. It shrinks as the slope over the number
-        of pairs even on a curve, and does not vanish faster than that.
-        """
-        order = np.argsort(self.before)
-        spread = float(np.std(self.after))
-        gaps = np.abs(np.diff(self.after[order]))
-        return float(np.median(gaps)) / spread if len(gaps) and spread > 0 else float("nan")
-
-    def summary(self) -> str:
-        """Number of pairs, range and thickness."""
-        if not len(self.before):
-            return f"No return map: {self.status.value}"
-        return (
-            f"{len(self.before)} pairs of {self.name} and the next, from {self.before.min():.4g} to "
-            f"{self.before.max():.4g}; thickness {self.thickness:.2g} of the spread."
-        )
-
-    def plot(self, ax: Any = None) -> Any:
-        """The pairs, and the diagonal on which nothing changes."""
-        from takens import plot
-
-        ax = plot.axes(ax)
-        if len(self.before):
-            ends = [
-                min(self.before.min(), self.after.min()),
-                max(self.before.max(), self.after.max()),
-            ]
-            plot.line(ax, ends, ends, color="0.6", linewidth=0.8)
-        plot.line(ax, self.before, self.after, linestyle="none", marker=".", markersize=3,
-                  color=plot.COLOURS[0])  # fmt: skip
-        return plot.labels(ax, self.name, f"next {self.name}")
-
-    def to_xarray(self) -> xr.Dataset:
-        """Both columns."""
-        import xarray as xr
-
-        return xr.Dataset(
-            {"before": ("pair", self.before), "after": ("pair", self.after)},
-            attrs={"name": self.name, "status": self.status.name},
-        )
-
-
-def paired(values: np.ndarray, name: str, status: Status, provenance: Any) -> ReturnMap:
-    """Successive pairs within each row of `values`, shape (sample, n)."""
-    before, after = values[:, :-1].ravel(), values[:, 1:].ravel()
-    keep = np.isfinite(before) & np.isfinite(after)
-    return ReturnMap(
-        before=before[keep], after=after[keep], name=name, status=status, provenance=provenance
-    )
-
-
 def poincare_section(
     system: Any,
     x0: Any,
@@ -372,80 +198,3 @@ def poincare_section(
         cautions=cautions_of(found, n_crossings),
         provenance=describe(flow) | {"dt": dt, "n_transient": n_transient},
     )  # fmt: skip
-
-
-def return_map(
-    system: Any,
-    x0: Any,
-    variable: str | int,
-    *,
-    dt: float,
-    n_maxima: int = 500,
-    n_transient: int = 20,
-    max_time: float | None = None,
-    u: Any = None,
-    throw: bool = True,
-) -> ReturnMap:
-    """Successive maxima of one component along an orbit of a flow, each against the next.
-
-    Parameters
-    ----------
-    system : AbstractFlow
-        Known or learned.
-    x0 : array, shape (dim,)
-        Start, in state units.
-    variable : str or int
-        Name or number of the component.
-    dt : float
-        Time between two looks, in time units, shorter than from a maximum to the next minimum.
-    n_maxima, n_transient : int
-        Maxima to record, and to drop before them.
-    max_time : float, optional
-        When to give up, in time units; ``1000 dt`` for each maximum if not given.
-    u : array, shape (input,), optional
-        A constant input.
-    throw : bool
-        Whether to raise when the orbit is lost or has no maximum.
-
-    Returns
-    -------
-    ReturnMap
-
-    Raises
-    ------
-    WrongKind, InvalidInput, NumericalFailure
-        As in `crossings`.
-
-    Notes
-    -----
-    Maxima are where the rate of the component falls through zero, located to the accuracy of the
-    integrator. That the pairs lie close to a curve shows strong contraction; it is no proof that
-    the dynamics are one-dimensional. For other recorded numbers take `poincare_section` and its
-    method `return_map`.
-
-    References
-    ----------
-    Lorenz, J. Atmos. Sci. 20, 130 (1963), figure 4.
-
-    Examples
-    --------
-    >>> from takens.systems import Lorenz63
-    >>> cusp = return_map(Lorenz63(), [-5.76, -2.28, 27.08], "z", dt=0.02, n_maxima=200)
-    >>> bool(30 < cusp.before.min() and cusp.before.max() < 50)
-    True
-    """
-    flow = a_flow(system, "a return map of maxima")
-    x = state(flow, x0)
-    counts(n_maxima=n_maxima, n_transient=n_transient)
-    checked(dt, -1, max_time)
-    i = component(flow, variable)
-    event = MaximumEvent(flow, np.eye(flow.dim)[i], u)
-    found = all_crossings(
-        flow, event, x[None], dt=dt, direction=-1, n_crossings=n_maxima,
-        n_transient=n_transient, max_time=max_time, u=u, progress=None,
-    )  # fmt: skip
-    have = np.isfinite(found.times[0]).any()
-    status = Status.DIVERGED if found.lost[0] else Status.OK if have else Status.NOT_CONVERGED
-    require(status, throw=throw)
-    result = paired(found.states[..., i], f"maximum of {flow.names[i]}", status, describe(flow))
-    return dataclasses.replace(result, cautions=cautions_of(found, n_maxima))
