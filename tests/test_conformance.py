@@ -95,6 +95,11 @@ RESULTS = {
     "BasinsOfAttraction": lambda: dynamics.basins_of_attraction(
         systems.HenonMap(), {"x": np.linspace(-2, 2, 9), "y": np.linspace(-2, 2, 8)}
     ),
+    "BasinStability": lambda: dynamics.basin_stability(
+        systems.HenonMap(), {"x": (-2, 2), "y": (-2, 2)}, n_samples=50
+    ),
+    "BasinEntropy": lambda: dynamics.basin_entropy(RNG.integers(0, 3, (20, 20))),
+    "UncertaintyExponent": lambda: dynamics.uncertainty_exponent(RNG.integers(0, 3, (64, 64))),
     "Backtest": lambda: validate.backtest(SIGNAL, estimators=[learn.Persistence()]),
     "LongRun": lambda: validate.long_run(
         learn.LinearAutoregression().fit(SIGNAL), SIGNAL, n_steps=256, n_transient=16

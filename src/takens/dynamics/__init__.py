@@ -3,6 +3,12 @@
 from takens.dynamics.all_fixed_points import all_fixed_points as all_fixed_points
 from takens.dynamics.attractors import Attractors as Attractors
 from takens.dynamics.attractors import attractors as attractors
+from takens.dynamics.basin_entropy import BasinEntropy as BasinEntropy
+from takens.dynamics.basin_entropy import UncertaintyExponent as UncertaintyExponent
+from takens.dynamics.basin_entropy import basin_entropy as basin_entropy
+from takens.dynamics.basin_entropy import uncertainty_exponent as uncertainty_exponent
+from takens.dynamics.basin_stability import BasinStability as BasinStability
+from takens.dynamics.basin_stability import basin_stability as basin_stability
 from takens.dynamics.basins import BasinsOfAttraction as BasinsOfAttraction
 from takens.dynamics.basins import basins_of_attraction as basins_of_attraction
 from takens.dynamics.covariant import CovariantVectors as CovariantVectors

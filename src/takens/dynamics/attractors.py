@@ -199,9 +199,11 @@ def attractors(
 def prepared(
     system: AbstractSystem, starts: np.ndarray, *, dt: float, n_transient: int, n_steps: int,
     n_pilots: int, tolerance: float, wrap: Mapping[str, float] | None, escape: float, u: Any,
-    seed: int, progress: Callable[[float], None] | None,
+    seed: int, progress: Callable[[float], None] | None, scale: np.ndarray | None = None,
 ) -> Search:  # fmt: skip
     """The search for given starts (sample, dim), with everything checked.
+
+    The scale (dim,) is the range of the starts when it is not given.
 
     Raises
     ------
@@ -216,7 +218,8 @@ def prepared(
         raise InvalidInput(f"escape = {escape}; expected a number of scales above 1.")
     low, high = starts.min(axis=0), starts.max(axis=0)
     middle = 0.5 * (low + high)
-    scale = np.where(high > low, high - low, np.maximum(np.abs(middle), 1.0))
+    if scale is None:
+        scale = np.where(high > low, high - low, np.maximum(np.abs(middle), 1.0))
     turns = np.zeros(system.dim)
     for name, period in (wrap or {}).items():
         if name not in system.names or not (np.isfinite(period) and period > 0):

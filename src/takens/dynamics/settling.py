@@ -51,11 +51,16 @@ def approach(
     return x, jnp.where(gone, LOST, label)
 
 
-def explore(search: Search, starts: np.ndarray, seed: int) -> tuple[Any, np.ndarray, np.ndarray]:
-    """Attractors, labels (sample,) and steps taken (sample,) of starts (sample, dim)."""
+def explore(
+    search: Search, starts: np.ndarray, seed: int, known: tuple[Attractor, ...] = ()
+) -> tuple[tuple[Attractor, ...], np.ndarray, np.ndarray]:
+    """Attractors, labels (sample,) and steps taken (sample,) of starts (sample, dim).
+
+    With `known` attractors there are no pilots; they keep their numbers, and new ones follow.
+    """
     rng = np.random.default_rng(seed)
     pilots = rng.permutation(len(starts))[: search.n_pilots]
-    found = discover(search, starts[np.sort(pilots)].T, 0, [])
+    found = list(known) or discover(search, starts[np.sort(pilots)].T, 0, [])
     labels = np.full(len(starts), UNDECIDED)
     steps = np.full(len(starts), np.nan)
     index, x, n = np.arange(len(starts)), starts.T, 0
@@ -67,7 +72,9 @@ def explore(search: Search, starts: np.ndarray, seed: int) -> tuple[Any, np.ndar
         found = found + discover(search, x[:, some], n, found)
     if len(index):
         settle(search, found, index, x, n, labels, steps)
-    order = sorted(np.unique(labels[labels >= 0]), key=lambda i: _place(search.space, found[i]))
+    reached = [i for i in np.unique(labels[labels >= 0]).tolist() if i >= len(known)]
+    order = list(range(len(known)))
+    order += sorted(reached, key=lambda i: _place(search.space, found[i]))
     renamed = np.full(len(found) + 2, UNDECIDED)
     renamed[order], renamed[LOST] = np.arange(len(order)), LOST  # -1 and -2 index the end
     return tuple(found[i] for i in order), renamed[labels], steps
