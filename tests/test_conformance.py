@@ -100,6 +100,12 @@ RESULTS = {
     ),
     "BasinEntropy": lambda: dynamics.basin_entropy(RNG.integers(0, 3, (20, 20))),
     "UncertaintyExponent": lambda: dynamics.uncertainty_exponent(RNG.integers(0, 3, (64, 64))),
+    "FollowedAttractors": lambda: dynamics.follow_attractors(
+        systems.LogisticMap(), "r", [2.0, 3.2, 5.0], {"x": (0.1, 0.9)}, n_samples=20
+    ),
+    "TippingProbabilities": lambda: dynamics.tipping_probabilities(
+        np.array([0, 0, 1, -1]), np.array([0, 1, 1, -1])
+    ),
     "Backtest": lambda: validate.backtest(SIGNAL, estimators=[learn.Persistence()]),
     "LongRun": lambda: validate.long_run(
         learn.LinearAutoregression().fit(SIGNAL), SIGNAL, n_steps=256, n_transient=16

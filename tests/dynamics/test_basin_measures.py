@@ -160,7 +160,7 @@ def test_malformed_questions_are_refused():
         basin_stability(HenonMap(), {"z": (0, 1)})
     with pytest.raises(InvalidInput, match="low < high"):
         basin_stability(HenonMap(), {"x": (1, 0), "y": (0, 1)})
-    with pytest.raises(InvalidInput, match="bounds leave out y"):
+    with pytest.raises(InvalidInput, match="starts leave out y"):
         basin_stability(HenonMap(), {"x": (0, 1)})
     with pytest.raises(InvalidInput, match="expected a mapping"):
         basin_stability(HenonMap(), [(0, 1)])

@@ -296,7 +296,7 @@ def test_plots_show_the_basins(tmp_path):
 
 def test_malformed_questions_are_refused():
     square = lines(-1, 1, 4, "x", "y")
-    with pytest.raises(InvalidInput, match="grid leaves out y"):
+    with pytest.raises(InvalidInput, match="starts leave out y"):
         basins_of_attraction(HenonMap(), {"x": [0.0, 1.0]})
     with pytest.raises(InvalidInput, match="grid names 'z'"):
         basins_of_attraction(HenonMap(), {"z": [0.0, 1.0]})

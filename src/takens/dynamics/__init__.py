@@ -36,6 +36,9 @@ from takens.dynamics.fokker_planck import DensityEvolution as DensityEvolution
 from takens.dynamics.fokker_planck import FokkerPlanckSpectrum as FokkerPlanckSpectrum
 from takens.dynamics.fokker_planck import evolve_density as evolve_density
 from takens.dynamics.fokker_planck import fokker_planck_spectrum as fokker_planck_spectrum
+from takens.dynamics.following import Event as Event
+from takens.dynamics.following import FollowedAttractors as FollowedAttractors
+from takens.dynamics.following import follow_attractors as follow_attractors
 from takens.dynamics.held import HeldFlow as HeldFlow
 from takens.dynamics.held import HeldMap as HeldMap
 from takens.dynamics.held import with_input as with_input
@@ -58,6 +61,8 @@ from takens.dynamics.sections import PoincareSection as PoincareSection
 from takens.dynamics.sections import poincare_section as poincare_section
 from takens.dynamics.stationary import StationaryDensity as StationaryDensity
 from takens.dynamics.stationary import stationary_density as stationary_density
+from takens.dynamics.tipping import TippingProbabilities as TippingProbabilities
+from takens.dynamics.tipping import tipping_probabilities as tipping_probabilities
 from takens.dynamics.trajectory import trajectories as trajectories
 from takens.dynamics.trajectory import trajectory as trajectory
 from takens.dynamics.transfer import TransferMatrix as TransferMatrix

@@ -20,8 +20,8 @@ from takens.dynamics.attractors import (
     prepared,
     settings,
 )
-from takens.dynamics.basins import BasinsOfAttraction
-from takens.dynamics.door import counts, describe, evolution, fraction, state
+from takens.dynamics.basins import BasinsOfAttraction, through
+from takens.dynamics.door import counts, describe, evolution, fraction
 from takens.dynamics.places import Attractor
 from takens.dynamics.settling import explore
 
@@ -246,20 +246,8 @@ def checked_bounds(system: AbstractSystem, bounds: Any) -> dict[str, tuple[float
 def drawn(
     system: AbstractSystem, box: Mapping[str, tuple[float, float]], x0: Any, n: int, seed: int
 ) -> np.ndarray:
-    """Starts drawn uniformly from a box, shape (n, dim).
-
-    Raises
-    ------
-    InvalidInput
-        If components are missing and no `x0` is given.
-    """
-    missing = [name for name in system.names if name not in box]
-    if x0 is None and missing:
-        raise InvalidInput(
-            f"bounds leave out {', '.join(missing[:8])}. Give x0, a state of shape "
-            f"({system.dim},), from which these are taken."
-        )
-    starts = np.tile(np.zeros(system.dim) if x0 is None else state(system, x0), (n, 1))
+    """Starts drawn uniformly from a box, shape (n, dim)."""
+    starts = np.tile(through(system, tuple(box), x0), (n, 1))
     rng = np.random.default_rng(seed)
     for name, (low, high) in box.items():
         starts[:, list(system.names).index(name)] = rng.uniform(low, high, n)

@@ -240,22 +240,27 @@ def checked_grid(system: AbstractSystem, grid: Any) -> dict[str, np.ndarray]:
 
 
 def grid_starts(system: AbstractSystem, axes: Mapping[str, np.ndarray], x0: Any) -> np.ndarray:
-    """All starts of a grid, shape (sample, dim), the last axis running fastest.
-
-    Raises
-    ------
-    InvalidInput
-        If components are missing and no `x0` is given.
-    """
-    missing = [name for name in system.names if name not in axes]
-    if x0 is None and missing:
-        raise InvalidInput(
-            f"grid leaves out {', '.join(missing[:8])}. Give x0, a state of shape "
-            f"({system.dim},), from which these are taken."
-        )
-    base = np.zeros(system.dim) if x0 is None else state(system, x0)
+    """All starts of a grid, shape (sample, dim), the last axis running fastest."""
+    base = through(system, tuple(axes), x0)
     table = np.meshgrid(*axes.values(), indexing="ij")
     starts = np.tile(base, (table[0].size, 1))
     for name, values in zip(axes, table, strict=True):
         starts[:, list(system.names).index(name)] = values.ravel()
     return starts
+
+
+def through(system: AbstractSystem, varied: tuple[str, ...], x0: Any) -> np.ndarray:
+    """The state (dim,) through which a slice is laid.
+
+    Raises
+    ------
+    InvalidInput
+        If not all components are varied and no `x0` is given.
+    """
+    missing = [name for name in system.names if name not in varied]
+    if x0 is None and missing:
+        raise InvalidInput(
+            f"The starts leave out {', '.join(missing[:8])}. Give x0, a state of shape "
+            f"({system.dim},), from which these are taken."
+        )
+    return np.zeros(system.dim) if x0 is None else state(system, x0)
