@@ -110,6 +110,7 @@ class FollowedAttractors(AbstractResult):
             ax.stackplot(self.values, np.nan_to_num(self.shares[:, labels]).T,
                          colors=[plot.category_colour(i) for i in labels],
                          labels=[f"{i}" for i in labels[:10]])  # fmt: skip
+            ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False)
         ax.set_ylim(0, 1)
         ax.margins(x=0)
         return plot.labels(ax, self.parameter, "share of the starts")

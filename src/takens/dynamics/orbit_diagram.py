@@ -134,7 +134,7 @@ class HysteresisDiagram(AbstractResult):
             (self.backward, "backward", plot.COLOURS[1]),
         ):
             swept = np.broadcast_to(_abscissa(run.values)[:, None], run.states.shape[:2])
-            ax.plot(swept.ravel(), run.states[:, :, index].ravel(), ".", ms=2, color=colour,
+            ax.plot(swept.ravel(), run.states[:, :, index].ravel(), ".", ms=3, color=colour,
                     label=label, rasterized=True, alpha=0.6)  # fmt: skip
         return plot.labels(ax, self.forward.parameter, self.forward.components[index])
 

@@ -78,6 +78,7 @@ class TippingProbabilities(AbstractResult):
             left = left + share
         ax.set_yticks(rows, [f"from {label}" for label in self.before])
         ax.invert_yaxis()
+        ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False)
         return plot.labels(ax, "probability")
 
     def to_xarray(self) -> xr.Dataset:
