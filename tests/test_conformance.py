@@ -27,6 +27,12 @@ ESTIMATORS = {
     "Analog": learn.Analog(),
 }
 RESULTS = {
+    "ZeroOneTest": lambda: dynamics.zero_one_test(
+        systems.LogisticMap(r=3.9), [0.3], n_steps=400, n_transient=10
+    ),
+    "AlignmentIndex": lambda: dynamics.smaller_alignment_index(
+        systems.StandardMap(kick=6.0), [3.0, 1.0], n_steps=200
+    ),
     "FiniteTimeLyapunov": lambda: dynamics.finite_time_lyapunov_field(
         systems.HenonMap(), [np.linspace(0, 1, 4), np.linspace(0, 0.2, 3)], span=3
     ),

@@ -1,5 +1,8 @@
 """What a system tells: one implementation of each question, for known and learned systems alike."""
 
+from takens.dynamics.alignment import AlignmentIndex as AlignmentIndex
+from takens.dynamics.alignment import generalised_alignment_index as generalised_alignment_index
+from takens.dynamics.alignment import smaller_alignment_index as smaller_alignment_index
 from takens.dynamics.all_fixed_points import all_fixed_points as all_fixed_points
 from takens.dynamics.attractors import Attractors as Attractors
 from takens.dynamics.attractors import attractors as attractors
@@ -67,3 +70,5 @@ from takens.dynamics.trajectory import trajectories as trajectories
 from takens.dynamics.trajectory import trajectory as trajectory
 from takens.dynamics.transfer import TransferMatrix as TransferMatrix
 from takens.dynamics.transfer import transfer_matrix as transfer_matrix
+from takens.dynamics.zero_one import ZeroOneTest as ZeroOneTest
+from takens.dynamics.zero_one import zero_one_test as zero_one_test
