@@ -88,6 +88,12 @@ RESULTS = {
     "ReturnMap": lambda: dynamics.return_map(
         systems.Lorenz63(), [1.0, 1.0, 20.0], "z", dt=0.02, n_maxima=5
     ),
+    "PeriodicOrbits": lambda: dynamics.periodic_orbits(
+        systems.HenonMap(), [[0.6, 0.2]], max_period=2, n_starts=16
+    ),
+    "PeriodDoublings": lambda: dynamics.period_doublings(
+        systems.LogisticMap(), "r", (2.5, 3.57), [0.4], n_doublings=3
+    ),
     "FixedPoints": lambda: dynamics.fixed_points(systems.HenonMap(), bounds=[(-2, 2), (-2, 2)]),
     "OrbitDiagram": lambda: dynamics.orbit_diagram(
         systems.LogisticMap(), "r", [3.2, 3.5, 4.5], [0.3], n_steps=64

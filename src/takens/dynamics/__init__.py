@@ -57,6 +57,10 @@ from takens.dynamics.orbit_diagram import HysteresisDiagram as HysteresisDiagram
 from takens.dynamics.orbit_diagram import OrbitDiagram as OrbitDiagram
 from takens.dynamics.orbit_diagram import hysteresis_diagram as hysteresis_diagram
 from takens.dynamics.orbit_diagram import orbit_diagram as orbit_diagram
+from takens.dynamics.period_doublings import PeriodDoublings as PeriodDoublings
+from takens.dynamics.period_doublings import period_doublings as period_doublings
+from takens.dynamics.periodic_orbits import PeriodicOrbits as PeriodicOrbits
+from takens.dynamics.periodic_orbits import periodic_orbits as periodic_orbits
 from takens.dynamics.places import Attractor as Attractor
 from takens.dynamics.return_map import ReturnMap as ReturnMap
 from takens.dynamics.return_map import return_map as return_map

@@ -13,7 +13,7 @@ import numpy as np
 from takens.core import AbstractResult, Finding, InvalidInput, Status, WrongKind, require
 from takens.core.system import AbstractDiffusion, AbstractFlow, AbstractSystem
 from takens.dynamics.door import a_system, counts, describe, states
-from takens.dynamics.newton import collected, first_order_errors, solve_from
+from takens.dynamics.newton import collected, first_order_errors, solve_from, with_jacobian
 from takens.dynamics.stability import (
     UNDECIDED,
     kind,
@@ -151,7 +151,8 @@ def imbalance(system: AbstractSystem, t: Any, x: Any, u: Any = None) -> Any:
 @eqx.filter_jit
 def _search(system: AbstractSystem, starts: Any, u: Any, roots: Any, known: Any) -> Any:
     def one(x: Any) -> Any:
-        return solve_from(lambda y: imbalance(system, 0.0, y, u), x, roots, known)
+        at = with_jacobian(lambda y: imbalance(system, 0.0, y, u))
+        return solve_from(at, x, roots, known)
 
     return jax.vmap(one)(starts)
 

@@ -16,7 +16,15 @@ REGULAR = 1e-9  # Newton's last correction, relative: the root is simple and rea
 DEGENERATE = 1e-5  # the same where the Jacobian is singular and convergence is linear
 
 
-def damped_newton(residual: Callable[[Any], Any], x: Any, n_iterations: int = N_ITERATIONS) -> Any:
+Residual = Callable[[Any], tuple[Any, Any]]  # value, shape (n,), and Jacobian, shape (n, n)
+
+
+def with_jacobian(residual: Callable[[Any], Any]) -> Residual:
+    """A residual together with its Jacobian, by forward differentiation."""
+    return lambda x: (residual(x), jax.jacfwd(residual)(x))
+
+
+def damped_newton(at: Residual, x: Any, n_iterations: int = N_ITERATIONS) -> Any:
     """A least-squares minimiser of ``|residual|`` by Levenberg and Marquardt.
 
     The damping is a multiple of the residual's norm, which keeps quadratic convergence to simple
@@ -25,58 +33,64 @@ def damped_newton(residual: Callable[[Any], Any], x: Any, n_iterations: int = N_
     identity = jnp.eye(x.size)
 
     def unfinished(carry: Any) -> Any:
-        index, _, _, _, done = carry
+        index, _, _, _, _, done = carry
         return (index < n_iterations) & ~done
 
     def improve(carry: Any) -> Any:
-        index, x, f, mu, _ = carry
-        jacobian = jax.jacfwd(residual)(x)
+        index, x, f, jacobian, mu, _ = carry
+        slope = jacobian.T @ f
         normal = jacobian.T @ jacobian + mu * jnp.sqrt(f @ f) * identity
-        step = -jnp.linalg.solve(normal, jacobian.T @ f)
-        trial = residual(x + step)
+        step = -jnp.linalg.solve(normal, slope)
+        trial, trial_jacobian = at(x + step)
         better = trial @ trial < f @ f  # false for NaN
-        resting = jnp.max(jnp.abs(step)) <= 1e-15 * (1 + jnp.max(jnp.abs(x)))
-        slope = jacobian.T @ f  # a minimum that is no root: nothing more to win
-        resting |= slope @ slope <= 1e-20 * (f @ f) * jnp.sum(jacobian**2)
-        resting |= mu > MOST_DAMPED
+        done = jnp.max(jnp.abs(step)) <= 1e-15 * (1 + jnp.max(jnp.abs(x)))
+        # A minimum that is no root: nothing more to win.
+        done |= (slope @ slope <= 1e-20 * (f @ f) * jnp.sum(jacobian**2)) | (mu > MOST_DAMPED)
         x, f = jnp.where(better, x + step, x), jnp.where(better, trial, f)
+        jacobian = jnp.where(better, trial_jacobian, jacobian)
         mu = jnp.clip(jnp.where(better, mu / 5, mu * 4), 1e-12, 1e30)
-        return index + 1, x, f, mu, resting | ~jnp.all(jnp.isfinite(f)) | (f @ f == 0)
+        done |= ~jnp.all(jnp.isfinite(f)) | (f @ f == 0)
+        return index + 1, x, f, jacobian, mu, done
 
-    start = (jnp.zeros((), int), x, residual(x), jnp.asarray(1e-3), jnp.zeros((), bool))
+    start = (jnp.zeros((), int), x, *at(x), jnp.asarray(1e-3), jnp.zeros((), bool))
     return jax.lax.while_loop(unfinished, improve, start)[1]
 
 
-def polished(residual: Callable[[Any], Any], x: Any, n_steps: int = 3) -> Any:
-    """A few undamped Newton steps, each kept only where it is short; and the Jacobian at the end."""
+def polished(at: Residual, x: Any, n_steps: int = 3) -> Any:
+    """A few undamped Newton steps, each kept only where it is short; then value and Jacobian."""
 
-    def one(_: Any, x: Any) -> Any:
-        step = -jnp.linalg.solve(jax.jacfwd(residual)(x), residual(x))
+    def one(_: Any, carry: Any) -> Any:
+        x, f, jacobian = carry
+        step = -jnp.linalg.solve(jacobian, f)
         close = jnp.max(jnp.abs(step)) < 1e-3 * (1 + jnp.max(jnp.abs(x)))
-        return jnp.where(close, x + step, x)
+        x = jnp.where(close, x + step, x)
+        return x, *at(x)
 
-    x = jax.lax.fori_loop(0, n_steps, one, x)
-    return x, residual(x), jax.jacfwd(residual)(x)
+    return jax.lax.fori_loop(0, n_steps, one, (x, *at(x)))
 
 
-def deflated(residual: Callable[[Any], Any], roots: Any, known: Any) -> Callable[[Any], Any]:
-    """`residual` times a factor that grows without bound at the known roots, and is 1 far away.
+def deflated(at: Residual, roots: Any, known: Any) -> Residual:
+    """The residual times a factor that grows without bound at the known roots, and is 1 far away.
 
     Farrell, Birkisson and Funke, SIAM J. Sci. Comput. 37, A2026 (2015), eq. 2.12 with power 2 and
     shift 1. `roots` has shape (root, n), `known` of shape (root,) tells which rows count.
     """
 
-    def product(x: Any) -> Any:
-        distance = jnp.sum((x - roots) ** 2, axis=1)
-        factors = jnp.where(known, 1 + 1 / jnp.where(known, distance, 1.0), 1.0)
-        return residual(x) * jnp.prod(factors)
+    def product(x: Any) -> tuple[Any, Any]:
+        f, jacobian = at(x)
+        away = x - roots
+        distance = jnp.where(known, jnp.sum(away**2, axis=1), 1.0)
+        factor = jnp.prod(jnp.where(known, 1 + 1 / distance, 1.0))
+        # d log(1 + 1/d) = -1 / (d (d + 1)) dd
+        pull = jnp.where(known, -2 / (distance * (distance + 1)), 0.0) @ away
+        return factor * f, factor * (jacobian + f[:, None] * pull[None, :])
 
     return product
 
 
-def solve_from(residual: Callable[[Any], Any], start: Any, roots: Any, known: Any) -> Any:
+def solve_from(at: Residual, start: Any, roots: Any, known: Any) -> Any:
     """From one start: the root, its residual and Jacobian, with the known roots deflated."""
-    return polished(residual, damped_newton(deflated(residual, roots, known), start))
+    return polished(at, damped_newton(deflated(at, roots, known), start))
 
 
 def corrections(f: np.ndarray, jacobian: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -135,7 +149,8 @@ def collected(
     search: Callable[[np.ndarray, np.ndarray], Any], n: int, scale: float, tolerance: float,
     max_points: int,
     images: Callable[[np.ndarray], np.ndarray] = lambda x: x[None],
-    given: np.ndarray | None = None,
+    given: list[np.ndarray] | None = None,
+    room: int | None = None,
 ) -> tuple[list[np.ndarray], list[int]]:  # fmt: skip
     """Distinct roots, and how many starts ended on each, over rounds of deflation.
 
@@ -146,7 +161,8 @@ def collected(
     hits: list[int] = []
     taken = [] if given is None else list(given)
     own: list[int] = [-1] * len(taken)
-    room = capacity(max_points + len(taken))
+    table = np.zeros((0, n))
+    room = max(room or 0, capacity(max_points + len(taken)))
     for _ in range(ROUNDS):
         roots, known = np.zeros((room, n)), np.zeros(room, dtype=bool)
         count = min(len(taken), room)
@@ -156,8 +172,12 @@ def collected(
         new = False
         for candidate in x[accepted(x, f, jacobian, scale)]:
             reach = tolerance * (1 + np.abs(candidate).max())
-            at = next((i for i, r in enumerate(taken)
-                       if np.abs(r - candidate).max() <= reach), None)  # fmt: skip
+            at = None
+            if taken:
+                if len(table) != len(taken):
+                    table = np.stack(taken)
+                near = np.nonzero(np.abs(table - candidate).max(axis=1) <= reach)[0]
+                at = int(near[0]) if len(near) else None
             if at is None and len(found) < max_points:
                 shapes = images(candidate)
                 taken.extend(shapes)
