@@ -28,8 +28,8 @@ STAY_CLOUD = 32  # and steps, where the attractor is known by a coarse cloud of 
 
 @eqx.filter_jit
 def approach(
-    evolution: AbstractMap, x: Any, n: Any, n_steps: Any, u: Any, points: Any, owner: Any,
-    reach: Any, frame: Any,
+    evolution: AbstractMap, x: Any, n: Any, n_steps: Any, u: Any, n_points: Any, points: Any,
+    owner: Any, reach: Any, frame: Any,
 ) -> tuple[Any, Any]:  # fmt: skip
     """States (dim, sample) after `n_steps`, and the attractor at which each is, (sample,)."""
     centre, scale, wrap, escape = frame
@@ -45,7 +45,7 @@ def approach(
         return jnp.where(nearer, distance, best[0]), jnp.where(nearer, owner[i], best[1])
 
     nothing = (jnp.full(x.shape[-1], jnp.inf), jnp.full(x.shape[-1], UNDECIDED))
-    _, label = jax.lax.fori_loop(0, points.shape[0], look, nothing)
+    _, label = jax.lax.fori_loop(0, n_points, look, nothing)
     far = (jnp.abs(scaled) > escape) & (wrap == 0)[:, None]
     gone = (~jnp.isfinite(x) | far).any(axis=0)
     return x, jnp.where(gone, LOST, label)
@@ -123,10 +123,9 @@ class _Finder:
         self.trees = {i: space.tree(found[i].points) for i in self.clouds}
         self.reach = [a.reach for a in found]
         points, owner, reach = self.compiled
-        size = 16 if len(points) <= 16 else FINE
-        # Far from everything, and no NaN: the compiler may turn the selection into a minimum.
-        self.points = np.full((size, len(space.scale)), 1e300)
-        self.owner, self.limit = np.full(size, UNDECIDED), np.zeros(size)
+        self.count = counted(len(points))
+        self.points = np.zeros((FINE, len(space.scale)))  # rows past the count are not looked at
+        self.owner, self.limit = np.full(FINE, UNDECIDED), np.zeros(FINE)
         if len(points):
             self.points[: len(points)] = (points - space.centre) / space.scale
             self.owner[: len(points)], self.limit[: len(points)] = owner, reach
@@ -137,8 +136,8 @@ class _Finder:
 
         def work(piece: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
             y, label = approach(
-                search.evolution, piece, counted(n), counted(size), search.u, self.points,
-                self.owner, self.limit, self.frame,
+                search.evolution, piece, counted(n), counted(size), search.u, self.count,
+                self.points, self.owner, self.limit, self.frame,
             )  # fmt: skip
             return np.asarray(y), np.asarray(label)
 
