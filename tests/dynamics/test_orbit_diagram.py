@@ -9,10 +9,15 @@ import pytest
 from takens.core import InvalidInput, NumericalFailure, Status, WrongKind
 from takens.core.integrators import AbstractIntegrator, EulerMaruyama, RungeKutta
 from takens.core.system import AbstractDiffusion, AbstractFlow, parameter, static
-from takens.dynamics import hysteresis_diagram, orbit_diagram
+from takens.dynamics import (
+    hysteresis_diagram,
+    orbit_diagram,
+    poincare_map,
+    stroboscopic_map,
+)
 from takens.dynamics.orbit_diagram import least_periods
 from takens.learn import DMD
-from takens.systems import HenonMap, LogisticMap
+from takens.systems import HenonMap, LogisticMap, Rossler
 
 
 class Fold(AbstractFlow):
@@ -173,3 +178,17 @@ def test_many_points_are_drawn_as_an_image_and_few_as_points():
     assert len(many.images) == 1
     assert not many.lines
     assert many.get_ylabel() == "x"
+
+
+def test_a_poincare_map_has_the_parameters_of_its_flow():
+    """Rössler at a = b = 0.2 doubles its period: 1 at c = 2.5, 2 at 3.5, 4 at 4."""
+    returns = poincare_map(Rossler(integrator=RungeKutta(0.2)), ("y", 0.0), dt=0.2, direction=-1)
+    start = np.asarray(returns.project(jnp.array([-4.0, 0.0, 0.05])))
+    found = orbit_diagram(returns, "c", [2.5, 3.5, 4.0, 5.7], start, n_steps=24, n_transient=150,
+                          max_period=8, rtol=1e-4)  # fmt: skip
+    np.testing.assert_array_equal(found.periods, [1, 2, 4, 0])
+    strobed = stroboscopic_map(Driven(), 2 * np.pi)
+    driven = orbit_diagram(strobed, "a", [1.0, 3.0], [0.0], n_steps=8, max_period=4)
+    np.testing.assert_allclose(driven.states[:, -1, 0], [0.5, 1.5], atol=1e-6)
+    with pytest.raises(InvalidInput, match="no parameter 'q'"):
+        orbit_diagram(returns, "q", [1.0], start)

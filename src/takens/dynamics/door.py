@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 from typing import Any
 
 import equinox as eqx
@@ -95,14 +97,18 @@ def states(system: AbstractSystem, x0: Any, what: str = "x0") -> np.ndarray:
 def sweep_values(system: AbstractSystem, parameter: str, values: Any) -> np.ndarray:
     """`values` as a finite array of shape (value,) or (value, ...) for an array field.
 
+    A derived system, such as a Poincaré map, has the parameters of the system inside it too.
+
     Raises
     ------
     InvalidInput
         If the system has no such parameter, or the values do not fit it.
     """
-    system.with_parameters(**{parameter: getattr(system, parameter, None)})  # refuses other names
+    path = _path(system, parameter)
+    holder = functools.reduce(getattr, path or (), system)
+    holder.with_parameters(**{parameter: getattr(holder, parameter, None)})  # refuses other names
     array = np.array(values, dtype=float)
-    field = np.shape(getattr(system, parameter))
+    field = np.shape(getattr(holder, parameter))
     if array.ndim == 0 or array.shape[1:] != field or len(array) == 0:
         raise InvalidInput(
             f"values has shape {array.shape}; expected (value, *{field}): one {parameter} a row."
@@ -112,10 +118,27 @@ def sweep_values(system: AbstractSystem, parameter: str, values: Any) -> np.ndar
 
 def vary(evolution: AbstractMap, parameter: str, value: Any) -> AbstractMap:
     """The evolution operator of the system with another, possibly traced, parameter value."""
-    if isinstance(evolution, TimeMap):
-        flow = evolution.flow.with_parameters(**{parameter: value})
-        return eqx.tree_at(lambda m: m.flow, evolution, flow)
-    return evolution.with_parameters(**{parameter: value})
+    path = _path(evolution, parameter)
+    if not path:
+        return evolution.with_parameters(**{parameter: value})
+
+    def holder(tree: Any) -> Any:
+        return functools.reduce(getattr, path, tree)
+
+    changed = holder(evolution).with_parameters(**{parameter: value})
+    return eqx.tree_at(holder, evolution, changed)
+
+
+def _path(system: AbstractSystem, parameter: str) -> tuple[str, ...] | None:
+    """The fields that lead to the system which has this parameter: the outermost one."""
+    if not isinstance(system, TimeMap) and eqx.is_array(getattr(system, parameter, None)):
+        return ()  # the step of a `TimeMap` is a setting of the question
+    for field in dataclasses.fields(system):
+        inner = getattr(system, field.name)
+        path = _path(inner, parameter) if isinstance(inner, AbstractSystem) else None
+        if path is not None:
+            return (field.name, *path)
+    return None
 
 
 def counts(**given: int) -> None:
@@ -194,8 +217,6 @@ def block_estimate(
 
 def describe(system: AbstractSystem) -> dict[str, Any]:
     """What a result's provenance says of a system: its class and the values of its small fields."""
-    import dataclasses
-
     parameters = {}
     for field in dataclasses.fields(system):
         value = getattr(system, field.name)
