@@ -114,6 +114,16 @@ def test_curvatures_across_the_path_count(angle):
     assert np.isnan(found.exact.value)
 
 
+def test_a_barrier_beyond_floats_has_a_logarithm():
+    """log T over 0.5 / noise^2 tends to one, and the ratio of rates is near one at any height."""
+    system = NoisyDoubleWell(noise=0.02)
+    found = mean_exit_time(system, [1.0], 0.0, np.inf)
+    assert np.isinf(found.mean.value)
+    rate = kramers_rate(system, [1.0], [0.0])
+    assert rate.rate == 0.0
+    assert rate.log_rate + found.log_mean == pytest.approx(-np.log(2), abs=1e-3)
+
+
 def test_a_low_barrier_is_questioned():
     found = kramers_rate(NoisyDoubleWell(noise=1.0), [1.0], [0.0])
     assert [f.code for f in found.cautions] == ["barrier-too-low"]

@@ -162,6 +162,13 @@ def test_absorbing_ends_give_the_rates_of_exit():
     np.testing.assert_allclose(found.eigenvalues, -(np.pi**2) / 8 * np.array([1, 4, 9]), rtol=1e-6)
 
 
+def test_a_rate_below_round_off_is_not_given():
+    found = fokker_planck_spectrum(NoisyDoubleWell(noise=0.05), np.linspace(-2, 2, 401), n_modes=3)
+    assert np.isnan(found.relaxation_time)  # exp(-200), which no eigenvalue can show
+    assert found.eigenvalues[0] == 0.0
+    assert abs(found.eigenvalues[1]) <= 2 * found.error[1]
+
+
 def test_three_ways_to_one_rate():
     """Spectral gap, mean exit time and Kramers meet for a high barrier: gap = two rates of hops."""
     system = NoisyDoubleWell(noise=0.25)

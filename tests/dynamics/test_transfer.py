@@ -11,7 +11,14 @@ from takens.core import InvalidInput, NumericalFailure, Status, WrongKind
 from takens.core.integrators import EulerMaruyama
 from takens.core.system import AbstractMap, parameter, static
 from takens.dynamics import invariant_density, transfer_matrix
-from takens.systems import HenonMap, LogisticMap, NoisyDoubleWell, OrnsteinUhlenbeck, VanDerPol
+from takens.systems import (
+    ForcedPendulum,
+    HenonMap,
+    LogisticMap,
+    NoisyDoubleWell,
+    OrnsteinUhlenbeck,
+    VanDerPol,
+)
 
 
 class Tent(AbstractMap):
@@ -170,6 +177,8 @@ def test_malformed_questions_are_refused():
         transfer_matrix(LogisticMap(), [np.linspace(0, 1, 9)], n_modes=1)
     with pytest.raises(InvalidInput, match="expected one or two of"):
         invariant_density(HenonMap(), [0.1, 0.1], components=("z",))
+    with pytest.raises(WrongKind, match="depends on time"):
+        transfer_matrix(ForcedPendulum(), [np.linspace(-3, 3, 9)] * 2, dt=1.0)
     with pytest.raises(WrongKind, match="ndarray was given"):
         transfer_matrix(np.eye(2), [np.linspace(0, 1, 9)])
     with pytest.raises(WrongKind, match="ndarray was given"):

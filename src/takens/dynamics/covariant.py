@@ -344,7 +344,8 @@ def _assembled(
     given: tuple[int | None, int | None], level: float, status: Status, cautions: list[Finding],
     provenance: dict[str, Any],
 ) -> CovariantVectors:  # fmt: skip
-    n = len(local)
+    n, order = len(local), np.argsort(-local.mean(axis=0), kind="stable")
+    local, vectors = local[:, order], vectors[:, order]
     blocks = np.stack([part.mean(axis=0) for part in np.array_split(local, min(BLOCKS, n))])
     mean = local.mean(axis=0)
     error, freedom = mean_error(blocks)
@@ -358,7 +359,8 @@ def _assembled(
     angles = np.full(n, np.nan)
     if status is Status.OK and unstable > 0 and stable.shape[1] > 0:
         angles = subspace_angle(vectors[:, :unstable], stable)
-    close = np.abs(np.diff(mean)) < 3 * np.hypot(error[1:], error[:-1])
+    doubt = np.maximum(3 * np.hypot(error[1:], error[:-1]), 1e-9 * np.abs(mean).max())
+    close = np.abs(np.diff(mean)) <= doubt
     if close.any():
         pairs = ", ".join(f"{i + 1} and {i + 2}" for i in np.flatnonzero(close)[:6])
         cautions.append(Finding(

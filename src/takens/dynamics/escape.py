@@ -330,8 +330,8 @@ def escape_times(
 
     Notes
     -----
-    Cost: about 2.5 mean exit times of steps for all paths, since the few that stay are moved to
-    smaller batches, and half as much again for the check at the double step. Memory ``8 * path *
+    Cost: about 2.5 mean exit times of steps for all paths from 2,048 paths on, since the few that
+    stay are moved to smaller batches, and half as much again for the check at the double step. Memory ``8 * path *
     dim``. A flow that leaves and returns between two looks is not seen. Starts that are not drawn
     from the conditionally invariant density make the first exits faster or slower than the tail.
     A rate from censored paths rests on the exponential form of the tail, which a caution questions

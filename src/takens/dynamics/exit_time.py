@@ -23,6 +23,9 @@ class MeanExitTime(AbstractResult):
     ----------
     mean : Estimate
         From the start asked for, in time units; the interval is the change on halving the panels.
+        Infinite where it exceeds the largest float.
+    log_mean : float
+        Natural logarithm of the mean, which is finite however high the barrier.
     upper_share : float
         Probability of leaving at the upper end.
     x0 : float
@@ -32,6 +35,7 @@ class MeanExitTime(AbstractResult):
     """
 
     mean: Estimate
+    log_mean: float
     upper_share: float
     x0: float
     positions: np.ndarray
@@ -40,7 +44,8 @@ class MeanExitTime(AbstractResult):
     def summary(self) -> str:
         """Mean exit time and the side."""
         return (
-            f"From {self.x0:g} the mean exit time is {self.mean.value:.6g}; "
+            f"From {self.x0:g} the mean exit time is {self.mean.value:.6g} "
+            f"(1e{self.log_mean / np.log(10):.2f}); "
             f"{self.upper_share:.1%} leave at the upper end."
         )
 
@@ -63,46 +68,60 @@ class MeanExitTime(AbstractResult):
         )  # fmt: skip
 
 
-def exit_curve(line: Line, absorbs: tuple[bool, bool]) -> tuple[np.ndarray, np.ndarray]:
-    """Mean exit time and share that leaves at the upper end, on the nodes of the line.
+def exit_curve(line: Line, absorbs: tuple[bool, bool]) -> tuple[np.ndarray, float, np.ndarray]:
+    """Mean exit time over a factor, its logarithm, and the share that leaves at the upper end.
 
-    Every term is a product of positive integrals, so no digits cancel however high the barrier.
+    No large terms of opposite sign meet, however high the barrier; only next to an absorbing end,
+    where the time goes to zero, does it lose relative digits.
     """
     log_speed = line.phi - np.log(line.b2)
     top, bottom = float(log_speed.max()), float(line.phi.min())
     speed, speed_all = line.cumulative(2 * np.exp(log_speed - top) * line.slope)
     scale_density = np.exp(bottom - line.phi) * line.slope
     scale, scale_all = line.cumulative(scale_density)
-    factor = np.exp(top - bottom)
+    log_factor = top - bottom
     if absorbs == (False, True):
         inner, whole = line.cumulative(scale_density * speed)
-        return factor * (whole - inner), np.ones_like(scale)
+        return whole - inner, log_factor, np.ones_like(scale)
     if absorbs == (True, False):
         inner, _ = line.cumulative(scale_density * (speed_all - speed))
-        return factor * inner, np.zeros_like(scale)
+        return inner, log_factor, np.zeros_like(scale)
     share = scale / scale_all  # Karlin and Taylor (1981), eq. 15.3.10 and 15.3.11
     speed_density = 2 * np.exp(log_speed - top) * line.slope
     below, _ = line.cumulative(scale * speed_density)
     above, above_all = line.cumulative((scale_all - scale) * speed_density)
-    return factor * ((1 - share) * below + share * (above_all - above)), share
+    return (1 - share) * below + share * (above_all - above), log_factor, share
+
+
+@dataclasses.dataclass(frozen=True)
+class Solution:
+    """What quadrature gives from one start, and the curve over the line."""
+
+    mean: Estimate
+    log_mean: float
+    share: float
+    line: Line
+    times: np.ndarray
 
 
 def solve(
-    system: Any, x: float, low: float, high: float, absorbs: tuple[bool, bool], u: Any, level: float
-) -> tuple[Estimate, float, Line, np.ndarray]:
+    system: Any, x: float, low: float, high: float, absorbs: tuple[bool, bool], u: Any
+) -> Solution:
     """Mean exit time from `x` with its numerical error, and the curve."""
     start = np.array([x])
     grid = np.array([v for v in (low, x, high) if np.isfinite(v)])
-    found = []
+    logs = []
     for panels in (PANELS // 2, PANELS):
         line = make_line(system, (low, high), grid, u, panels, absorbs)
-        times, share = exit_curve(line, absorbs)
-        found.append((float(line.at(times, start)[0]), float(line.at(share, start)[0])))
-    value = found[1][0]
-    error = max(abs(value - found[0][0]), 1e-14 * abs(value))
-    mean = Estimate(value=value, interval=(value - error, value + error), standard_error=np.nan,
-                    level=level, method="quadrature: change on halving the panels")  # fmt: skip
-    return mean, found[1][1], line, times
+        scaled, log_factor, share = exit_curve(line, absorbs)
+        logs.append(log_factor + float(np.log(line.at(scaled, start)[0])))
+    error = max(abs(logs[1] - logs[0]), 1e-14)
+    with np.errstate(over="ignore", divide="ignore"):
+        low_end, value, high_end = np.exp(logs[1] + np.array([-error, 0.0, error]))
+        times = np.exp(log_factor + np.log(np.maximum(scaled, 0.0)))
+    mean = Estimate(value=float(value), interval=(float(low_end), float(high_end)),
+                    method="quadrature: change on halving the panels")  # fmt: skip
+    return Solution(mean, logs[1], float(line.at(share, start)[0]), line, times)
 
 
 def mean_exit_time(
@@ -176,11 +195,15 @@ def mean_exit_time(
             f"x0 = {x:g}, low = {low:g}, high = {high:g}, reflecting = {reflecting!r}; expected a "
             "start between the ends and at least one finite end that absorbs."
         )
-    mean, share, line, times = solve(found, x, float(low), float(high), absorbs, u, 0.9)
+    answer = solve(found, x, float(low), float(high), absorbs, u)
     edge = [v if np.isfinite(v) else x + 3 * (x - w) for v, w in ((low, high), (high, low))]
     shown = np.linspace(edge[0], edge[1], 203)[1:-1]
-    curve = line.at(times, shown)
+    curve = (
+        answer.line.at(answer.times, shown)
+        if np.isfinite(answer.times).all()
+        else np.full_like(shown, np.inf)
+    )
     return MeanExitTime(
-        mean=mean, upper_share=share, x0=x, positions=shown, times=curve,
+        mean=answer.mean, log_mean=answer.log_mean, upper_share=answer.share, x0=x, positions=shown, times=curve,
         provenance=describe(found) | {"low": low, "high": high, "reflecting": reflecting, "x0": x},
     )  # fmt: skip

@@ -28,7 +28,8 @@ class FokkerPlanckSpectrum(AbstractResult):
     Parameters
     ----------
     eigenvalues, error : array, shape (mode,)
-        Per time unit, descending, extrapolated from two grids; the error is the correction made.
+        Per time unit, descending, extrapolated from two grids; the error is the correction made,
+        or round-off where that is larger. Zero, exactly, where both ends reflect.
     modes : array, shape (mode, cell)
         Right eigenvectors as densities; of the first, the integral is one.
     centres : array, shape (cell,)
@@ -45,9 +46,13 @@ class FokkerPlanckSpectrum(AbstractResult):
 
     @property
     def relaxation_time(self) -> float:
-        """Inverse of the slowest rate of decay that is not zero, in time units."""
-        slow = self.eigenvalues[int(self.ends == ("reflecting", "reflecting"))]
-        return float(-1 / slow)
+        """Inverse of the slowest rate of decay that is not zero, in time units.
+
+        NaN where round-off hides that rate: ask `mean_exit_time` then.
+        """
+        mode = int(self.ends == ("reflecting", "reflecting"))
+        slow = self.eigenvalues[mode]
+        return float(-1 / slow) if -slow > 2 * self.error[mode] else float("nan")
 
     def summary(self) -> str:
         """The rates, and the time that the slowest one takes."""
@@ -275,11 +280,16 @@ def fokker_planck_spectrum(
     if n_modes >= len(edges) - 1:
         raise InvalidInput(f"n_modes = {n_modes} for {len(edges) - 1} cells. Ask for fewer.")
     coarse, modes = slowest(cells_of(found, edges, ends, u), n_modes)
-    fine, _ = slowest(cells_of(found, _halved(edges), ends, u), n_modes)
+    halved = cells_of(found, _halved(edges), ends, u)
+    fine, _ = slowest(halved, n_modes)
     correction = (fine - coarse) / 3  # the scheme is of second order
+    values = fine + correction
+    error = np.maximum(np.abs(correction), 4e-16 * np.abs(halved.diagonal).max())
+    if tuple(ends) == ("reflecting", "reflecting"):  # mass is kept
+        values[0] = error[0] = 0.0
     return FokkerPlanckSpectrum(
-        eigenvalues=fine + correction, error=np.abs(correction), modes=modes,
-        centres=0.5 * (edges[1:] + edges[:-1]), ends=ends,
+        eigenvalues=values, error=error, modes=modes,
+        centres=0.5 * (edges[1:] + edges[:-1]), ends=(ends[0], ends[1]),
         provenance=describe(found) | {"n_cells": len(edges) - 1, "ends": list(ends),
                                       "grid": [float(edges[0]), float(edges[-1])]},
     )  # fmt: skip

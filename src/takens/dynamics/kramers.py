@@ -30,6 +30,8 @@ class KramersRate(AbstractResult):
     ----------
     rate : float
         Eyring and Kramers' formula. Asymptotic: it has no interval, see `barrier_over_noise`.
+    log_rate : float
+        Its natural logarithm, finite where the rate is below the smallest float.
     exact : Estimate
         On a line: half the inverse of the mean time from the minimum to the barrier's top, by
         quadrature. NaN in more dimensions.
@@ -46,6 +48,7 @@ class KramersRate(AbstractResult):
     """
 
     rate: float
+    log_rate: float
     exact: Estimate
     barrier: float
     noise_level: float
@@ -191,7 +194,7 @@ def kramers_rate(system: Any, minimum: Any, saddle: Any, *, u: Any = None) -> Kr
     profile = _potential(drift, ends[1] - ends[0])
     barrier = float(profile[-1])
     determinants = np.prod(np.abs(rates[0])) / np.prod(np.abs(rates[1]))
-    rate = rates[1][-1] / (2 * np.pi) * determinants**0.5 * np.exp(-barrier / level)
+    log_rate = float(np.log(rates[1][-1] / (2 * np.pi) * determinants**0.5) - barrier / level)
     exact = Estimate(value=np.nan)
     if found.dim == 1:
         exact = _exact(found, float(ends[0, 0]), float(ends[1, 0]), u)
@@ -203,7 +206,8 @@ def kramers_rate(system: Any, minimum: Any, saddle: Any, *, u: Any = None) -> Kr
             action="The formula is the limit of a high barrier; count exits with `escape_times`.",
         ))  # fmt: skip
     return KramersRate(
-        rate=float(rate), exact=exact, barrier=barrier, noise_level=level, minimum=ends[0],
+        rate=float(np.exp(log_rate)), log_rate=log_rate, exact=exact, barrier=barrier,
+        noise_level=level, minimum=ends[0],
         saddle=ends[1], minimum_rates=rates[0], saddle_rates=rates[1], profile=profile,
         cautions=tuple(cautions),
         provenance=describe(found) | {"minimum": ends[0].tolist(), "saddle": ends[1].tolist()},
@@ -241,7 +245,7 @@ def _exact(system: AbstractDiffusion, minimum: float, saddle: float, u: Any) -> 
     """Half the inverse mean time to the top, from which half of the paths fall back."""
     upward = minimum < saddle
     low, high = (-np.inf, saddle) if upward else (saddle, np.inf)
-    time, _, _, _ = solve(system, minimum, low, high, (not upward, upward), u, 0.9)
+    time = solve(system, minimum, low, high, (not upward, upward), u).mean
     low, high = (0.5 / t for t in time.interval[::-1])
     return Estimate(value=0.5 / time.value, interval=(low, high), level=time.level,
                     method=time.method)  # fmt: skip

@@ -10,7 +10,7 @@ import equinox as eqx
 import jax
 import numpy as np
 
-from takens.core import AbstractResult, Finding, InvalidInput, Status, require
+from takens.core import AbstractResult, Finding, InvalidInput, Status, WrongKind, require
 from takens.core.system import AbstractDiffusion
 from takens.dynamics.door import a_system, counts, describe, evolution
 from takens.dynamics.invariant import a_mesh
@@ -86,7 +86,7 @@ class TransferMatrix(AbstractResult):
     def mixing_rate(self) -> float:
         """Rate at which the second mode decays against the first, per time unit."""
         with np.errstate(divide="ignore"):
-            return float(-np.log(abs(self.eigenvalues[1] / self.eigenvalues[0])) / self.dt)
+            return float(np.log(abs(self.eigenvalues[0]) / abs(self.eigenvalues[1])) / self.dt)
 
     @property
     def almost_invariant(self) -> tuple[float, float]:
@@ -217,7 +217,7 @@ def transfer_matrix(
     Raises
     ------
     WrongKind
-        If `system` is no system.
+        If `system` is no system, or its step differs from one time to the next.
     InvalidInput
         If the grid is malformed or a number out of range.
     NumericalFailure
@@ -253,6 +253,7 @@ def transfer_matrix(
         )
     mover = system if noisy else evolution(system, dt)
     n_substeps = system.integrator.substeps(dt) if noisy else 1
+    _refuse_time(mover, edges, dt, u)
     side = max(2, int(np.ceil(n_samples ** (1 / system.dim) - 1e-9)))
     per_cell = side**system.dim
     rng, key = np.random.default_rng(seed), jax.random.key(seed)
@@ -276,6 +277,31 @@ def transfer_matrix(
     require(status, throw=throw)
     return _assembled(system, edges, (start, end, per_cell, n_lost), found, status, dt,
                       {"n_samples": per_cell, "seed": seed})  # fmt: skip
+
+
+@eqx.filter_jit
+def _at_two_times(mover: Any, x: Any, later: Any, u: Any) -> Any:
+    """What moves a state, at time zero and later."""
+
+    def one(t: Any) -> Any:
+        if isinstance(mover, AbstractDiffusion):
+            return mover.drift(t, x, u), mover.diffusion(t, x, u)
+        return mover.step(t, x, u)
+
+    return one(0.0 * later), one(later)
+
+
+def _refuse_time(mover: Any, edges: tuple[np.ndarray, ...], dt: float, u: Any) -> None:
+    """Refuse a system whose step differs from one time to the next."""
+    x = np.array([e[0] + 0.37 * (e[-1] - e[0]) for e in edges])
+    later = np.asarray(float(dt) if isinstance(mover, AbstractDiffusion) else 1.0)
+    now, then = (jax.tree.leaves(v) for v in _at_two_times(mover, x, later, u))
+    if not all(np.allclose(p, q, rtol=1e-9, atol=1e-12, equal_nan=True)
+               for p, q in zip(now, then, strict=True)):  # fmt: skip
+        raise WrongKind(
+            "The system depends on time, so one matrix does not move all clouds. Take dt as long "
+            "as the period of its forcing, or ask its stroboscopic map."
+        )
 
 
 def _points(
@@ -342,7 +368,8 @@ def _sampling_error(matrix: Any, left: np.ndarray, right: np.ndarray, count: int
     variance = np.maximum(square - np.abs(mean) ** 2, 0) / count
     with np.errstate(divide="ignore", invalid="ignore"):
         overlap = np.abs(np.sum(left * right, axis=0))
-        error = np.sqrt(np.sum(np.abs(left) ** 2 * variance, axis=0)) / overlap
+        spread = np.sqrt(np.sum(np.abs(left) ** 2 * variance, axis=0))
+        error = np.where(spread == 0, 0.0, spread / overlap)
     return np.minimum(error, 1.0)  # a defective eigenvalue moves by more than first order says
 
 
