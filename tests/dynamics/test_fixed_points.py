@@ -192,6 +192,12 @@ def test_none_is_a_failure_and_never_the_last_iterate():
         fixed_points(Lifted(), [[0.3], [-2.0]])
 
 
+def test_a_minimum_of_speed_is_no_fixed_point():
+    # The Jacobian is exactly singular at the start, and no step reaches the residual.
+    found = fixed_points(Lifted(), [[0.0]], throw=False)
+    assert len(found) == 0
+
+
 def test_learned_models_are_asked_the_same():
     signal = np.sin(0.3 * np.arange(300)) + 0.1
     rng = np.random.default_rng(5)

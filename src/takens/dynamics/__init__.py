@@ -66,6 +66,8 @@ from takens.dynamics.return_map import ReturnMap as ReturnMap
 from takens.dynamics.return_map import return_map as return_map
 from takens.dynamics.sections import PoincareSection as PoincareSection
 from takens.dynamics.sections import poincare_section as poincare_section
+from takens.dynamics.slow_points import SlowPoints as SlowPoints
+from takens.dynamics.slow_points import slow_points as slow_points
 from takens.dynamics.stationary import StationaryDensity as StationaryDensity
 from takens.dynamics.stationary import stationary_density as stationary_density
 from takens.dynamics.tipping import TippingProbabilities as TippingProbabilities

@@ -141,8 +141,12 @@ def accepted(x: np.ndarray, f: np.ndarray, jacobian: np.ndarray, scale: float) -
     step, singular = corrections(f, jacobian)
     size = 1 + np.abs(x).max(axis=1)
     move = np.abs(step).max(axis=1) / size
-    small = np.linalg.norm(f, axis=1) <= 1e-12 * scale
-    return (move <= REGULAR) | (singular & small & (move <= DEGENERATE))
+    norm = np.linalg.norm(f, axis=1)
+    small = norm <= 1e-12 * scale
+    # At a minimum that is no root the residual lies where no step reaches it.
+    left = np.linalg.norm(f + np.einsum("kij,kj->ki", jacobian, step), axis=1)
+    solvable = small | (left <= 1e-3 * norm)
+    return (solvable & (move <= REGULAR)) | (singular & small & (move <= DEGENERATE))
 
 
 def collected(
