@@ -11,6 +11,8 @@ from takens.core import InvalidInput, NumericalFailure, Status, WrongKind
 from takens.core.integrators import AbstractIntegrator, EulerMaruyama, RungeKutta
 from takens.core.system import AbstractDiffusion, AbstractFlow, AbstractMap, parameter, static
 from takens.dynamics import attractors, basins_of_attraction
+from takens.dynamics.basins import grid_starts
+from takens.dynamics.march import counted, march
 from takens.learn import DMD
 from takens.systems import HenonMap, LogisticMap
 
@@ -41,6 +43,27 @@ class Cubic(AbstractMap):
 
     def step(self, n, x, u=None):
         return 2.55 * x - x**3
+
+
+class Circle(AbstractMap):
+    """A small circle with a rotation that nearly, but not quite, returns after ten steps."""
+
+    names: tuple[str, ...] = static(("x", "y"))
+
+    def step(self, n, x, u=None):
+        c, s = np.cos(2 * np.pi * 0.1003), np.sin(2 * np.pi * 0.1003)
+        r = jnp.sqrt(x @ x)
+        grown = (0.06 + 0.5 * (r - 0.06)) / r
+        return grown * jnp.stack([c * x[0] - s * x[1], s * x[0] + c * x[1]])
+
+
+class Ghost(AbstractMap):
+    """Just past a fold: the orbit creeps by at least 1e-4 a step, and then leaves."""
+
+    names: tuple[str, ...] = static(("x",))
+
+    def step(self, n, x, u=None):
+        return jnp.where(x < 1, x + 1e-4 + 0.1 * x**2, 3 + 0.5 * (x - 3))
 
 
 class Spiral(AbstractMap):
@@ -252,6 +275,33 @@ def test_slow_motion_is_no_attractor():
     assert not found.attractors
     with pytest.raises(NumericalFailure, match="did not converge"):
         attractors(slow, starts, n_transient=50, n_steps=400)
+
+
+def test_the_end_of_a_transient_is_no_attractor():
+    """Long chaotic transients end at one of two oscillations; plain iteration finds no third."""
+    system, dt = Duffing(damping=0.2, force=0.25), 2 * np.pi
+    found = basins_of_attraction(system, lines(-1.5, 1.5, 10, "x", "v"), dt=dt, n_transient=200,
+                                 n_steps=200)  # fmt: skip
+    assert [a.kind for a in found.attractors] == ["point", "point"]
+    starts = grid_starts(system, found.grid, None)
+    ends = np.asarray(march(system.as_map(dt), starts.T, counted(0), counted(1500), None)).T
+    centres = np.array([a.centre for a in found.attractors])
+    np.testing.assert_allclose(ends, centres[found.labels.ravel()], atol=1e-4)
+
+
+def test_a_near_return_is_no_cycle():
+    starts = np.random.default_rng(0).uniform(-1, 1, (40, 2))
+    found = attractors(Circle(), starts)
+    assert [a.kind for a in found.attractors] == ["other"]
+    np.testing.assert_allclose(np.hypot(*found.attractors[0].points.T), 0.06, atol=1e-9)
+    assert found.shares[0].value == 1.0
+
+
+def test_a_bottleneck_is_no_point():
+    starts = np.linspace(-1.0, 1.0, 30)[:, None]
+    found = attractors(Ghost(), starts, n_transient=1000)
+    np.testing.assert_allclose(found.attractors[-1].centre, [3.0])
+    assert found.shares[-1].value == 1.0
 
 
 def test_a_learned_map_passes_unchanged():

@@ -17,6 +17,7 @@ from takens.dynamics.orbit_diagram import least_periods
 from takens.dynamics.places import Attractor, Search, Space
 
 COARSEST = 0.1  # of the scale: no recurrence is looked for on a coarser one
+LONGEST = 64  # period of a cycle of a map that is told from quasi-periodic motion
 GOLDEN = 0.5 * (5**0.5 - 1)
 
 
@@ -34,8 +35,8 @@ def discover(search: Search, x: np.ndarray, n: int, known: list[Attractor]) -> l
         x, records = x[:, whole], records[whole]
         if not len(records):
             break
-        reach, periods = _returns(search.space, records)
         curves = recorder is not search.evolution
+        reach, periods = _returns(search.space, records, 1 if curves else LONGEST)
         open_ = ~np.isfinite(reach)
         for attractor, rows in _grouped(search.space, records, reach, periods, known + new, curves):
             if _stays(search, recorder, attractor, x[:, rows[:1]], n):
@@ -104,7 +105,7 @@ def _records(
     return ends, np.concatenate([piece[1] for piece in done])[:count]
 
 
-def _returns(space: Space, records: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _returns(space: Space, records: np.ndarray, longest: int) -> tuple[np.ndarray, np.ndarray]:
     """How near each record returns to itself, NaN where it does not; and its period in steps.
 
     A record that shrinks or grows from quarter to quarter in every component spirals still.
@@ -117,7 +118,12 @@ def _returns(space: Space, records: np.ndarray) -> tuple[np.ndarray, np.ndarray]
         plane = [np.delete(places, angle, axis=2), radius * np.cos(turn), radius * np.sin(turn)]
         places = np.concatenate(plane, axis=2)
     half = places.shape[1] // 2
-    periods = least_periods(places, min(64, half), 0.0, space.tolerance)
+    periods = least_periods(places, min(longest, half), 0.0, space.tolerance)
+    for i in np.flatnonzero(periods > 0):  # small steps away add up, over all multiples of it
+        p = int(periods[i])
+        whole = p * (places.shape[1] // p - 1)
+        if np.abs(places[i, whole : whole + p] - places[i, :p]).max() > 2 * space.tolerance:
+            periods[i] = 0
     reach = np.where(periods > 0, space.tolerance, np.nan)
     early, late = places[:, :half], places[:, half:]
     quarters = np.array_split(places, 4, axis=1)
@@ -131,10 +137,15 @@ def _returns(space: Space, records: np.ndarray) -> tuple[np.ndarray, np.ndarray]
 
 
 def _recurrence(early: np.ndarray, late: np.ndarray, tolerance: float) -> float:
-    """Least reach, from `tolerance` upwards by doubling, at which 95 % of `late` is near `early`."""
+    """Least reach, by doubling, at which 95 % of each half is near the other.
+
+    Both ways: the end of a transient returns to nothing, though all that follows lies near it.
+    """
     from scipy.spatial import cKDTree
 
-    gap = np.quantile(cKDTree(early).query(late, p=np.inf)[0], 0.95)
+    there = cKDTree(early).query(late, p=np.inf)[0]
+    back = cKDTree(late).query(early, p=np.inf)[0]
+    gap = max(np.quantile(there, 0.95), np.quantile(back, 0.95))
     reach = tolerance * 2 ** np.ceil(np.log2(max(gap / tolerance, 1.0)))
     return float(reach) if reach <= max(COARSEST, tolerance) else np.nan
 
@@ -147,7 +158,8 @@ def _grouped(
     trees, reaches = [space.tree(a.points) for a in known], [a.reach for a in known]
     rows = np.flatnonzero(np.isfinite(reach))
     order = rows[np.argsort(reach[rows], kind="stable")].tolist()  # sharp ones first
-    clouds = {i: _thinned(space, records[i], periods[i], reach[i]) for i in order}
+    late = _late(records)  # whatever is left of a transient is in the earlier half
+    clouds = {i: _thinned(space, late[i], periods[i], reach[i]) for i in order}
     members: dict[int, list[int]] = {}
     for i in order:
         sharp = reach[i] <= space.tolerance
@@ -174,7 +186,7 @@ def _attractor(
 ) -> Attractor:
     """What overlapping records (sample, time, dim) look like; `points` are those of the first."""
     if not period:
-        points = _thinned(space, np.concatenate(records[:8]), 0, reach)
+        points = _thinned(space, np.concatenate(_late(records[:8])), 0, reach)
     kind = "point" if period == 1 else "cycle" if period else "other"
     if curves and kind != "point":  # of an autonomous flow; its period is no number of steps
         kind = "cycle" if period or _is_curve(space, records[0]) else "other"
@@ -182,6 +194,11 @@ def _attractor(
     return Attractor(
         points=space.unwound(points), kind=kind, period=float(period) or np.nan, reach=reach
     )
+
+
+def _late(records: np.ndarray) -> np.ndarray:
+    """The later half of records (sample, time, dim)."""
+    return records[:, records.shape[1] // 2 :]
 
 
 def _thinned(space: Space, states: np.ndarray, period: float, reach: float) -> np.ndarray:
