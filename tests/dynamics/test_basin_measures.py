@@ -18,6 +18,7 @@ from takens.dynamics import (
     uncertainty_exponent,
 )
 from takens.systems import HenonMap, LogisticMap
+from takens.testing import check_result
 
 
 class Wells(AbstractFlow):
@@ -172,3 +173,18 @@ def test_malformed_questions_are_refused():
         basin_entropy(np.zeros((4, 4)))
     with pytest.raises(InvalidInput, match="64 cells or more"):
         uncertainty_exponent(np.zeros((4, 4), dtype=int))
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        lambda: attractors(LogisticMap(r=3.0), [[2.0], [3.0]], throw=False),
+        lambda: basins_of_attraction(LogisticMap(r=3.0), {"x": [2.0, 3.0]}, throw=False),
+        lambda: basin_stability(LogisticMap(r=3.0), {"x": (2.0, 3.0)}, n_samples=9, throw=False),
+        lambda: basin_entropy(np.full((20, 20), -2)),
+        lambda: uncertainty_exponent(np.zeros((64, 64), dtype=int), throw=False),
+    ],
+    ids=["attractors", "basins", "stability", "entropy", "exponent"],
+)
+def test_results_without_an_answer_keep_every_promise(answer):
+    check_result(answer())
