@@ -95,6 +95,7 @@ RESULTS = {
         systems.LogisticMap(), "r", (2.5, 3.57), [0.4], n_doublings=3
     ),
     "SlowPoints": lambda: dynamics.slow_points(systems.HenonMap(), bounds=[(-2, 2), (-2, 2)]),
+    "Manifold": lambda: dynamics.unstable_manifold(systems.HenonMap(), [0.63, 0.19], length=2.0),
     "FixedPoints": lambda: dynamics.fixed_points(systems.HenonMap(), bounds=[(-2, 2), (-2, 2)]),
     "OrbitDiagram": lambda: dynamics.orbit_diagram(
         systems.LogisticMap(), "r", [3.2, 3.5, 4.5], [0.3], n_steps=64

@@ -53,6 +53,9 @@ from takens.dynamics.lyapunov import LyapunovSpectrum as LyapunovSpectrum
 from takens.dynamics.lyapunov import lyapunov_spectrum as lyapunov_spectrum
 from takens.dynamics.lyapunov_diagram import LyapunovDiagram as LyapunovDiagram
 from takens.dynamics.lyapunov_diagram import lyapunov_diagram as lyapunov_diagram
+from takens.dynamics.manifolds import Manifold as Manifold
+from takens.dynamics.manifolds import stable_manifold as stable_manifold
+from takens.dynamics.manifolds import unstable_manifold as unstable_manifold
 from takens.dynamics.orbit_diagram import HysteresisDiagram as HysteresisDiagram
 from takens.dynamics.orbit_diagram import OrbitDiagram as OrbitDiagram
 from takens.dynamics.orbit_diagram import hysteresis_diagram as hysteresis_diagram
