@@ -30,7 +30,7 @@ TASKS = {
     "henon": "Hénon, whole spectrum, 1,000,000 iterates",
     "diagram": "logistic map, 2,000 parameters, 200 of 700 iterates",
     "basins": "Newton's map of z³ - 1, basins of 500 × 500 starts",
-    "pendulum": "forced damped pendulum, basins of 500 × 500 starts, 100 periods",
+    "duffing": "forced double well, basins of 500 × 500 starts over its period",
     "ensemble": "Lorenz 63, 10,000 starts, T = 10",
 }
 
@@ -59,6 +59,17 @@ def takens_task(name: str):
         return lambda: dynamics.orbit_diagram(
             systems.LogisticMap(), "r", values, [0.2], n_steps=200, n_transient=500
         ).states.mean()
+    if name == "basins":
+        side = np.linspace(-2, 2, 500)
+        return lambda: dynamics.basins_of_attraction(
+            systems.NewtonMap(), {"real": side, "imaginary": side}
+        ).shares[0].value
+    if name == "duffing":
+        well = systems.Duffing(damping=0.25, amplitude=0.1, frequency=1.0)
+        side = np.linspace(-2, 2, 500)
+        return lambda: dynamics.basins_of_attraction(
+            well, {"position": side, "velocity": side}, dt=2 * np.pi
+        ).shares[0].value
     if name == "ensemble":
         starts = np.random.default_rng(0).uniform(-10, 10, (10_000, 3)) + [0, 0, 25]
         return lambda: dynamics.trajectories(lorenz, starts, [0.0, 10.0]).states[:, -1, 0].std()
@@ -87,6 +98,12 @@ def tsdynamics_task(name: str):
                 Logistic(), "r", values, points_per_value=200, transient=500
             ).points[-1]
         )
+    if name == "basins":
+        from tsdynamics.data import region
+        from tsdynamics_newton import Newton
+
+        square = region([(-2, 2, 500), (-2, 2, 500)])
+        return lambda: np.mean(ts.analysis.basins(Newton(), square).labels == 1)
     if name == "ensemble":
         starts = np.random.default_rng(0).uniform(-10, 10, (10_000, 3)) + [0, 0, 25]
         return lambda: np.std(Lorenz().ensemble(starts).run(final_time=10.0).final[:, 0])
@@ -122,13 +139,24 @@ def pynamicalsys_task(name: str):
         system.integrator("rk4", time_step=0.01)
         start = 8 + np.sin(np.arange(40.0))
         return lambda: system.lyapunov(start, 120.0, parameters=[8.0], transient_time=20.0)[0]
+    if name == "duffing":
+        system = ContinuousDynamicalSystem(model="duffing")
+        system.integrator("rk4", time_step=2 * np.pi / 200)
+        side = np.linspace(-2, 2, 500)
+        starts = np.stack(np.meshgrid(side, side, indexing="ij"), axis=-1).reshape(-1, 2)
+        return lambda: np.mean(
+            system.basin_of_attraction(
+                starts, 20, parameters=[0.25, 1.0, 1.0, 0.1, 1.0], transient_time=60 * np.pi,
+                sampling_time=2 * np.pi,
+            ) == 0
+        )  # fmt: skip
     if name == "ensemble":
         system = ContinuousDynamicalSystem(model="lorenz system")
         system.integrator("rk4", time_step=0.01)
         starts = np.random.default_rng(0).uniform(-10, 10, (10_000, 3)) + [0, 0, 25]
         return lambda: np.std(
-            system.trajectory(starts, 10.0, parameters=[10.0, 28.0, 8 / 3],
-                              transient_time=9.9)[:, -1, 1]
+            [rows[-1, 1] for rows in system.trajectory(
+                starts, 10.0, parameters=[10.0, 28.0, 8 / 3], transient_time=9.9)]
         )  # fmt: skip
     return None
 
