@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import tsdynamics as ts
 
 
 class Newton(ts.DiscreteMap):
     """z - (z**3 - 1) / (3 z**2), in real and imaginary parts."""
 
-    params = {"scale": 3.0}
+    params: ClassVar = {"scale": 3.0}
     dim = 2
     default_ic = (0.5, 0.5)
     variables = ("x", "y")
