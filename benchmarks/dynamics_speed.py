@@ -61,15 +61,19 @@ def takens_task(name: str):
         ).states.mean()
     if name == "basins":
         side = np.linspace(-2, 2, 500)
-        return lambda: dynamics.basins_of_attraction(
-            systems.NewtonMap(), {"real": side, "imaginary": side}
-        ).shares[0].value
+        return lambda: (
+            dynamics.basins_of_attraction(systems.NewtonMap(), {"real": side, "imaginary": side})
+            .shares[0]
+            .value
+        )
     if name == "duffing":
         well = systems.Duffing(damping=0.25, amplitude=0.1, frequency=1.0)
         side = np.linspace(-2, 2, 500)
-        return lambda: dynamics.basins_of_attraction(
-            well, {"position": side, "velocity": side}, dt=2 * np.pi
-        ).shares[0].value
+        return lambda: (
+            dynamics.basins_of_attraction(well, {"position": side, "velocity": side}, dt=2 * np.pi)
+            .shares[0]
+            .value
+        )
     if name == "ensemble":
         starts = np.random.default_rng(0).uniform(-10, 10, (10_000, 3)) + [0, 0, 25]
         return lambda: dynamics.trajectories(lorenz, starts, [0.0, 10.0]).states[:, -1, 0].std()
