@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from scipy.integrate import quad
-from scipy.special import erf
+from scipy.special import erf, erfcx
 from scipy.stats import gamma
 
 from takens.core import InvalidInput, WrongKind
@@ -152,3 +152,25 @@ def test_wrong_questions_are_refused():
         mean_exit_time(OrnsteinUhlenbeck(rate=0.0), [0.5], -np.inf, 1.0)
     with pytest.raises(InvalidInput, match="vanishes at"):
         mean_exit_time(GeometricBrownian(), [0.5], -1.0, 1.0)
+
+
+def test_an_end_that_is_hardly_ever_reached_changes_nothing():
+    process = OrnsteinUhlenbeck()
+    free = mean_exit_time(process, [0.5], -np.inf, 2.0).mean.value
+    for far in (6.0, 8.0, 12.0, 30.0):
+        below = mean_exit_time(process, [0.5], -far, 2.0)
+        above = mean_exit_time(process, [-0.5], -2.0, far)
+        assert below.mean.value == pytest.approx(free, rel=1e-11)
+        assert above.mean.value == pytest.approx(free, rel=1e-11)
+        assert below.upper_share == pytest.approx(1.0)
+        assert above.upper_share == pytest.approx(0.0, abs=1e-12)
+
+
+def test_a_start_far_in_the_tail():
+    # Coming down from there takes the integral of sqrt(pi) erfcx longer.
+    process = OrnsteinUhlenbeck()
+    start = mean_exit_time(process, [0.0], -2.0, np.inf).mean.value
+    for x in (4.0, 6.0, 8.0):
+        way, _ = quad(lambda y: np.sqrt(np.pi) * erfcx(y), 0, x, epsrel=1e-12)
+        found = mean_exit_time(process, [x], -2.0, np.inf).mean.value
+        assert found == pytest.approx(start + way, rel=1e-10)

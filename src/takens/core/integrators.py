@@ -12,6 +12,7 @@ import numpy as np
 
 from takens.core.errors import InvalidInput
 
+MOST_STEPS = 10**8  # of one plan: their numbers fill a gigabyte
 UNROLLED = 4  # up to this many components the stages are written out, which runs faster
 
 
@@ -45,10 +46,15 @@ def planned_steps(dt: float, max_step: float) -> int:
     Raises
     ------
     InvalidInput
-        If `max_step` is not positive and finite.
+        If `max_step` is not positive and finite, or more than 100 million steps would be needed.
     """
     if not (np.isfinite(max_step) and max_step > 0):
         raise InvalidInput(f"max_step = {max_step}; expected a positive, finite time step.")
+    if not abs(dt) / max_step <= MOST_STEPS:
+        raise InvalidInput(
+            f"{dt:g} time units need {abs(dt) / max_step:.3g} steps of {max_step:g} at once; at most "
+            f"{MOST_STEPS:.0e} are taken. Give a shorter time step, and more of them."
+        )
     return max(1, int(np.ceil(abs(dt) / max_step * (1 - 1e-12))))
 
 

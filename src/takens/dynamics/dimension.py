@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from takens.core import Estimate
-from takens.dynamics.door import half_width, mean_error
+from takens.core import Estimate, InvalidInput
+from takens.dynamics.door import half_width, mean_error, numbers
 
 
 def kaplan_yorke_dimension(exponents: Any) -> float:
@@ -28,6 +28,11 @@ def kaplan_yorke_dimension(exponents: Any) -> float:
         Zero if the largest is negative; NaN if the partial sums never become negative, unless
         the sum over all of them is zero, where the dimension is their number.
 
+    Raises
+    ------
+    InvalidInput
+        If `exponents` is no list of numbers.
+
     Notes
     -----
     Equals the information dimension for typical systems by conjecture, not by theorem.
@@ -41,7 +46,14 @@ def kaplan_yorke_dimension(exponents: Any) -> float:
     >>> kaplan_yorke_dimension([0.9056, 0.0, -14.5721])
     2.0621
     """
-    spectrum = np.sort(np.asarray(exponents, dtype=float))[::-1]
+    values = numbers(exponents, "exponents")
+    if values.ndim != 1:
+        raise InvalidInput(
+            f"exponents has shape {values.shape}; expected (exponent,). Give a single spectrum."
+        )
+    if np.isposinf(values).any():
+        return float("nan")
+    spectrum = np.sort(values)[::-1]
     if np.isnan(spectrum).any() or spectrum.size == 0:
         return float("nan")
     partial = np.cumsum(spectrum)
@@ -58,8 +70,9 @@ def jackknife(blocks: np.ndarray, of: Callable[[np.ndarray], float], level: floa
     """A function of the mean of consecutive blocks, (block, ...), from the jackknife's pseudovalues."""
     count, total = len(blocks), blocks.sum(axis=0)
     value = of(total / count)
-    left_out = np.array([of((total - block) / (count - 1)) for block in blocks])
-    error, freedom = mean_error(count * value - (count - 1) * left_out)
+    with np.errstate(invalid="ignore"):  # a direction that is forgotten has exponent -inf
+        left_out = np.array([of((total - block) / (count - 1)) for block in blocks])
+        error, freedom = mean_error(count * value - (count - 1) * left_out)
     reach = half_width(float(error), freedom, level)
     return Estimate(
         value=value,

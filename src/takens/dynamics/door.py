@@ -41,6 +41,7 @@ def evolution(system: Any, dt: float = 1.0) -> AbstractMap:
     InvalidInput
         If a map is asked for another step than 1, or a flow for a step that is zero or not finite.
     """
+    a_number(dt=dt)
     return a_system(system).as_map(dt)
 
 
@@ -60,6 +61,57 @@ def a_diffusion(system: Any) -> AbstractDiffusion:
     return system
 
 
+def numbers(value: Any, what: str) -> np.ndarray:
+    """`value` as a float array, a copy; what a mask hides is NaN.
+
+    Raises
+    ------
+    InvalidInput
+        If it is no array of real numbers.
+    """
+    try:
+        array = np.ma.array(value, dtype=float, copy=True)
+    except (TypeError, ValueError):
+        raise InvalidInput(
+            f"{what} is {_short(value)}; expected real numbers. Give an array or nested lists of "
+            "equal length."
+        ) from None
+    return np.asarray(array.filled(np.nan))
+
+
+def an_input(u: Any) -> np.ndarray | None:
+    """A constant input of shape (input,), or none.
+
+    Raises
+    ------
+    InvalidInput
+        If it has another shape or is not finite.
+    """
+    if u is None:
+        return None
+    array = numbers(u, "u")
+    if array.ndim != 1:
+        raise InvalidInput(
+            f"u has shape {array.shape}; expected (input,), a constant. Give one value for each "
+            "input, as a list."
+        )
+    return _finite(array, "u")
+
+
+def a_number(**given: Any) -> None:
+    """Real numbers, infinite ones included; no text, no array, no NaN.
+
+    Raises
+    ------
+    InvalidInput
+        If one is something else.
+    """
+    for name, value in given.items():
+        single = np.ndim(value) == 0 and isinstance(np.asarray(value).item(), (int, float))
+        if not single or np.isnan(value):
+            raise InvalidInput(f"{name} = {_short(value)}; expected a number. Give a single one.")
+
+
 def state(system: AbstractSystem, x0: Any, what: str = "x0") -> np.ndarray:
     """`x0` as an array of shape (dim,), a copy.
 
@@ -68,7 +120,7 @@ def state(system: AbstractSystem, x0: Any, what: str = "x0") -> np.ndarray:
     InvalidInput
         If the shape is another, or a value is not finite.
     """
-    x = np.array(x0, dtype=float)
+    x = numbers(x0, what)
     if x.shape != (system.dim,):
         raise InvalidInput(
             f"{what} has shape {x.shape}; {type(system).__name__} has states of shape "
@@ -85,7 +137,7 @@ def states(system: AbstractSystem, x0: Any, what: str = "x0") -> np.ndarray:
     InvalidInput
         If the shape is another, there is no sample, or a value is not finite.
     """
-    x = np.array(x0, dtype=float)
+    x = numbers(x0, what)
     if x.ndim != 2 or x.shape[1] != system.dim or len(x) == 0:
         raise InvalidInput(
             f"{what} has shape {x.shape}; expected (sample, {system.dim}), one state of "
@@ -104,16 +156,40 @@ def sweep_values(system: AbstractSystem, parameter: str, values: Any) -> np.ndar
     InvalidInput
         If the system has no such parameter, or the values do not fit it.
     """
+    if not isinstance(parameter, str):
+        raise InvalidInput(
+            f"parameter = {parameter!r}; expected the name of a field. Give a string."
+        )
     path = _path(system, parameter)
     holder = functools.reduce(getattr, path or (), system)
     holder.with_parameters(**{parameter: getattr(holder, parameter, None)})  # refuses other names
-    array = np.array(values, dtype=float)
+    array = numbers(values, "values")
     field = np.shape(getattr(holder, parameter))
     if array.ndim == 0 or array.shape[1:] != field or len(array) == 0:
         raise InvalidInput(
             f"values has shape {array.shape}; expected (value, *{field}): one {parameter} a row."
         )
     return _finite(array, "values")
+
+
+def sweep_starts(system: AbstractSystem, x0: Any, count: int) -> np.ndarray:
+    """Starts of a sweep, shape (count, dim): one state for all values, or one for each.
+
+    Raises
+    ------
+    InvalidInput
+        If `x0` is neither.
+    """
+    start = numbers(x0, "x0")
+    if start.ndim == 1:
+        return np.tile(state(system, start), (count, 1))
+    start = states(system, start)
+    if len(start) != count:
+        raise InvalidInput(
+            f"{len(start)} starts were given for {count} values. Give one for each, or a "
+            f"single state of shape ({system.dim},) for all."
+        )
+    return start
 
 
 def vary(evolution: AbstractMap, parameter: str, value: Any) -> AbstractMap:
@@ -154,6 +230,8 @@ def counts(**given: int) -> None:
         whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
         if not whole or value < least:
             raise InvalidInput(f"{name} = {value!r}; expected a whole number from {least} on.")
+        if name == "seed" and value >= 2**63:
+            raise InvalidInput(f"seed = {value}; expected one of 63 bits. Give a smaller number.")
 
 
 def fraction(**given: float) -> None:
@@ -165,6 +243,7 @@ def fraction(**given: float) -> None:
         If one is not.
     """
     for name, value in given.items():
+        a_number(**{name: value})
         if not 0 < value < 1:
             raise InvalidInput(f"{name} = {value!r}; expected a number between 0 and 1.")
 
@@ -176,19 +255,22 @@ def mean_error(blocks: np.ndarray) -> tuple[np.ndarray, float]:
     is taken from the 10 lowest frequencies of the periodogram :math:`I_j`, so that what the ends
     of a block contribute, which cancels along the orbit and vanishes towards frequency zero, does
     not widen it, and memory longer than a block does. Below 80 blocks, fewer frequencies; below
-    40, the plain spread.
+    40, the plain spread. NaN from a single block, and where a block is not finite.
 
     References
     ----------
     Heidelberger and Welch, Communications of the ACM 24, 233 (1981).
     """
     count = len(blocks)
+    known = np.isfinite(blocks).all(axis=0) & (count > 1)
+    fine = np.where(known, blocks, 0.0)
     if count < 40:
-        error = np.sqrt(blocks.var(axis=0, ddof=min(1, count - 1)) / count)
-        return error, float(max(count - 1, 1))
+        error = np.sqrt(fine.var(axis=0, ddof=min(1, count - 1)) / count)
+        return np.where(known, error, np.nan), float(max(count - 1, 1))
     n_lowest = min(10, count // 8)
-    periodogram = np.abs(np.fft.rfft(blocks, axis=0)[1 : n_lowest + 1]) ** 2 / count
-    return np.sqrt(periodogram.mean(axis=0) / count), 2.0 * n_lowest
+    periodogram = np.abs(np.fft.rfft(fine, axis=0)[1 : n_lowest + 1]) ** 2 / count
+    error = np.sqrt(periodogram.mean(axis=0) / count)
+    return np.where(known, error, np.nan), 2.0 * n_lowest
 
 
 def half_width(error: Any, freedom: float, level: float) -> Any:
@@ -229,6 +311,21 @@ def _finite(x: np.ndarray, what: str) -> np.ndarray:
     if not np.isfinite(x).all():
         raise InvalidInput(f"{what} holds NaN or infinity. Give finite numbers.")
     return x
+
+
+def abscissa(values: np.ndarray) -> np.ndarray:
+    """The values of a sweep themselves, or their numbers when each is an array."""
+    return values if values.ndim == 1 else np.arange(len(values), dtype=float)
+
+
+def axis_name(parameter: str, *taken: str) -> str:
+    """Name of the axis of a sweep, apart from the names that a data set already uses."""
+    return f"{parameter}_value" if parameter in taken else parameter
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def _few(names: tuple[str, ...]) -> str:

@@ -13,7 +13,17 @@ import numpy as np
 
 from takens.core import AbstractResult, Estimate, Finding, InvalidInput, Status, require
 from takens.core.system import AbstractDiffusion, AbstractMap, TimeMap
-from takens.dynamics.door import a_system, counts, describe, evolution, fraction, states
+from takens.dynamics.door import (
+    a_number,
+    a_system,
+    an_input,
+    counts,
+    describe,
+    evolution,
+    fraction,
+    numbers,
+    states,
+)
 from takens.dynamics.survival import mean_time, product_limit, tail_rate, tail_steady
 
 if TYPE_CHECKING:
@@ -150,7 +160,7 @@ def crossing(before: Any, after: Any, spread: Any, chance: Any, normal: Any, pic
     crossing time s is inverse Gaussian with mean ``before / |after|`` and shape
     ``before**2 / spread``, drawn as Michael, Schucany and Haas (1976) do.
     """
-    crosses = (after <= 0) | (chance < jnp.exp(-2 * before * after / spread))
+    crosses = ~(after > 0) | (chance < jnp.exp(-2 * before * after / spread))
     reach = jnp.where(crosses, before, 1.0)  # infinite distances would give NaN below
     mean = reach / jnp.maximum(jnp.abs(after), 1e-150)
     ratio = 0.5 * mean * normal**2 * spread / reach**2
@@ -174,7 +184,7 @@ def _sure_step(step_map: Any, region: Any, n: Any, x: Any, u: Any) -> Any:
     y = step_map.step(n, x, u)
     before, after = region(x), region(y)
     where = before / (before - after) if isinstance(step_map, TimeMap) else jnp.ones_like(after)
-    return y, jnp.where(after <= 0, jnp.where(jnp.isfinite(where), where, 1.0), jnp.inf)
+    return y, jnp.where(~(after > 0), jnp.where(jnp.isfinite(where), where, 1.0), jnp.inf)
 
 
 @eqx.filter_jit
@@ -202,11 +212,14 @@ def _march(
             y, part = jax.vmap(
                 lambda s: _sure_step(system, region, n, s, u), in_axes=1, out_axes=(1, 1)
             )(x)
-        lost = jnp.isnan(y).any(axis=0)
+        # An infinite state has left where a face says so; elsewhere it is lost, like NaN.
+        outside = (jax.vmap(region, in_axes=1, out_axes=1)(y) <= 0).any(axis=0)
+        lost = jnp.isnan(y).any(axis=0) | (jnp.isinf(y).any(axis=0) & ~outside)
         inside = jnp.isinf(exit_step)  # NaN and finite have ended
         part, which = jnp.min(part, axis=0), jnp.argmin(part, axis=0)
-        now = jnp.where(jnp.isfinite(part), n + part, jnp.where(lost, jnp.nan, jnp.inf))
-        face = jnp.where(inside & jnp.isfinite(part), which, face)
+        exits = jnp.isfinite(part) & ~lost
+        now = jnp.where(exits, n + part, jnp.where(lost, jnp.nan, jnp.inf))
+        face = jnp.where(inside & exits, which, face)
         return (jnp.where(inside, y, x), jnp.where(inside, now, exit_step), face)
 
     start = (x, jnp.full(count, jnp.inf), jnp.full(count, -1))
@@ -248,7 +261,7 @@ def _as_region(system: Any, region: Any, x0: np.ndarray) -> Any:
                 "inside. Return one value for each face."
             )
     else:
-        ends = np.array(region, dtype=float)
+        ends = numbers(region, "region")
         if ends.shape != (system.dim, 2) or not (ends[:, 0] < ends[:, 1]).all():
             raise InvalidInput(
                 f"region has shape {ends.shape}; expected ({system.dim}, 2), a lower and a higher "
@@ -295,7 +308,7 @@ def escape_times(
         The start of each path; ``np.tile(start, (n, 1))`` for n paths from one.
     region : array, shape (dim, 2), or callable
         Lower and higher end for each component, infinite where there is none; or a JAX function of
-        a state, shape (dim,), that returns one or more numbers, all positive inside.
+        a state, shape (dim,), that returns one or more numbers, all positive inside; NaN is outside.
     max_time : float
         Length of the watch, in time units; a path still inside is censored there.
     dt : float
@@ -353,9 +366,10 @@ def escape_times(
     0.0
     """
     noisy = isinstance(a_system(system), AbstractDiffusion)
+    a_number(max_time=max_time, dt=dt)
     if not (np.isfinite(max_time) and max_time > 0 and np.isfinite(dt) and 0 < dt <= max_time):
         raise InvalidInput(f"max_time = {max_time}, dt = {dt}; expected 0 < dt <= max_time.")
-    starts = states(system, x0)
+    starts, u = states(system, x0), an_input(u)
     counts(seed=seed)
     fraction(tail=tail, level=level)
     where = _as_region(system, region, starts)
@@ -384,8 +398,10 @@ def escape_times(
 def _difference(one: np.ndarray, two: np.ndarray, level: float) -> Estimate:
     from scipy.special import ndtri
 
+    if len(one) < 2:
+        return Estimate(value=np.nan, level=level, method="one path: no error can be given")
     value = float(one.mean() - two.mean())
-    error = float(np.sqrt(one.var() / len(one) + two.var() / len(two)))
+    error = float(np.sqrt((one.var(ddof=1) + two.var(ddof=1)) / len(one)))
     reach = float(ndtri(0.5 + level / 2)) * error
     return Estimate(value=value, interval=(value - reach, value + reach), standard_error=error,
                     level=level, method="independent paths at one and two steps")  # fmt: skip

@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from takens.core import AbstractResult, Estimate, InvalidInput
-from takens.dynamics.door import describe, state
+from takens.core import AbstractResult, Estimate, InvalidInput, NumericalFailure
+from takens.dynamics.door import a_number, an_input, describe, state
 from takens.dynamics.line import PANELS, Line, a_line, make_line
 
 if TYPE_CHECKING:
     import xarray as xr
+
+
+UNRESOLVED = 1e-2  # relative change on halving the panels, beyond which no number is given
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -76,21 +79,24 @@ def exit_curve(line: Line, absorbs: tuple[bool, bool]) -> tuple[np.ndarray, floa
     """
     log_speed = line.phi - np.log(line.b2)
     top, bottom = float(log_speed.max()), float(line.phi.min())
-    speed, speed_all = line.cumulative(2 * np.exp(log_speed - top) * line.slope)
-    scale_density = np.exp(bottom - line.phi) * line.slope
-    scale, scale_all = line.cumulative(scale_density)
-    log_factor = top - bottom
-    if absorbs == (False, True):
-        inner, whole = line.cumulative(scale_density * speed)
-        return whole - inner, log_factor, np.ones_like(scale)
-    if absorbs == (True, False):
-        inner, _ = line.cumulative(scale_density * (speed_all - speed))
-        return inner, log_factor, np.zeros_like(scale)
-    share = scale / scale_all  # Karlin and Taylor (1981), eq. 15.3.10 and 15.3.11
     speed_density = 2 * np.exp(log_speed - top) * line.slope
-    below, _ = line.cumulative(scale * speed_density)
-    above, above_all = line.cumulative((scale_all - scale) * speed_density)
-    return (1 - share) * below + share * (above_all - above), log_factor, share
+    if absorbs != (True, True):
+        scale_density = np.exp(bottom - line.phi) * line.slope
+        if absorbs == (False, True):
+            inner = line.remaining(scale_density * line.cumulative(speed_density)[0])
+            return inner, top - bottom, np.ones_like(inner)
+        inner, _ = line.cumulative(scale_density * line.remaining(speed_density))
+        return inner, top - bottom, np.zeros_like(inner)
+    # Karlin and Taylor (1981), eq. 15.3.10 and 15.3.11. A barrier beyond e^600 is as good as
+    # infinite if the other end is reached, and else no number is given.
+    highest = float(line.phi.max())
+    scale_density = np.exp(np.minimum(highest - line.phi, 600.0)) * line.slope
+    below, above = line.cumulative(scale_density)[0], line.remaining(scale_density)
+    up, down = below / (below + above), above / (below + above)
+    late = line.cumulative(up * speed_density)[0]
+    early = line.remaining(down * speed_density)
+    times = above * late + below * early
+    return np.where(times < np.exp(550.0), times, np.nan), top - highest, up
 
 
 @dataclasses.dataclass(frozen=True)
@@ -113,8 +119,15 @@ def solve(
     logs = []
     for panels in (PANELS // 2, PANELS):
         line = make_line(system, (low, high), grid, u, panels, absorbs)
-        scaled, log_factor, share = exit_curve(line, absorbs)
-        logs.append(log_factor + float(np.log(line.at(scaled, start)[0])))
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            scaled, log_factor, share = exit_curve(line, absorbs)
+            logs.append(log_factor + float(np.log(line.at(scaled, start)[0])))
+    if not abs(logs[1] - logs[0]) < UNRESOLVED:  # or NaN
+        raise NumericalFailure(
+            f"The logarithm of the mean time is {logs[0]:.6g} with {PANELS // 2} panels and "
+            f"{logs[1]:.6g} with {PANELS}. Bring the ends closer to where paths are; an end that is "
+            "hardly ever reached may as well be infinite."
+        )
     error = max(abs(logs[1] - logs[0]), 1e-14)
     with np.errstate(over="ignore", divide="ignore"):
         low_end, value, high_end = np.exp(logs[1] + np.array([-error, 0.0, error]))
@@ -166,6 +179,8 @@ def mean_exit_time(
     InvalidInput
         If the start is outside, no end absorbs, the noise vanishes inside, or paths can drift away
         to an infinite end.
+    NumericalFailure
+        If the quadrature does not resolve the interval.
 
     Notes
     -----
@@ -184,8 +199,10 @@ def mean_exit_time(
     >>> mean_exit_time(free, [0.5], 0.0, 2.0).mean.value  # x (L - x)
     0.75
     """
+    u = an_input(u)
     found = a_line(system, u)
     x = float(state(found, x0)[0])
+    a_number(low=low, high=high)
     if reflecting not in (None, "low", "high"):
         raise InvalidInput(f'reflecting = {reflecting!r}; expected "low", "high" or None.')
     absorbs = (bool(np.isfinite(low)) and reflecting != "low",

@@ -12,7 +12,7 @@ import numpy as np
 
 from takens.core import AbstractResult, Finding, InvalidInput, Status, WrongKind, require
 from takens.core.system import AbstractDiffusion, AbstractFlow, AbstractSystem
-from takens.dynamics.door import a_system, counts, describe, states
+from takens.dynamics.door import a_system, an_input, counts, describe, fraction, numbers, states
 from takens.dynamics.newton import collected, first_order_errors, solve_from, with_jacobian
 from takens.dynamics.stability import (
     UNDECIDED,
@@ -26,7 +26,8 @@ from takens.dynamics.stability import (
 if TYPE_CHECKING:
     import xarray as xr
 
-PROBED_TIMES = (0.0, 1.0, 0.37, 2.61803, 17.0)
+# Far apart, so that a force that is slow in these time units shows too.
+PROBED_TIMES = (0.0, 1.0, 0.37, 2.61803, 17.0, 7.3e3, 1.9e6, 4.1e8, 8.3e10)
 PROBED_COUNTS = (0.0, 1.0, 2.0, 3.0, 17.0)
 
 
@@ -211,7 +212,7 @@ def box(system: AbstractSystem, bounds: Any, what: str = "bounds") -> np.ndarray
     InvalidInput
         If it is not.
     """
-    array = np.array(bounds, dtype=float)
+    array = numbers(bounds, what)
     good = array.shape == (system.dim, 2) and np.isfinite(array).all()
     if not (good and np.all(array[:, 0] < array[:, 1])):
         raise InvalidInput(
@@ -322,11 +323,11 @@ def fixed_points(
     >>> found.types
     ('saddle', 'saddle-focus', 'saddle-focus')
     """
+    u = an_input(u)
     a_system(system)
     starts, region = starts_from(system, x0, bounds, n_starts, seed)
     counts(max_points=max_points)
-    if not 0 < tolerance < 1:
-        raise InvalidInput(f"tolerance = {tolerance}; expected a number between 0 and 1.")
+    fraction(tolerance=tolerance)
     scale = _scale(autonomous(system, starts, u))
 
     def search(roots: np.ndarray, known: np.ndarray) -> Any:

@@ -10,7 +10,7 @@ from numpy.polynomial import legendre
 
 from takens.core import AbstractResult, InvalidInput
 from takens.core.system import AbstractDiffusion
-from takens.dynamics.door import counts, describe
+from takens.dynamics.door import an_input, counts, describe, numbers
 from takens.dynamics.line import a_line, coefficients
 from takens.dynamics.stationary import a_grid
 
@@ -51,6 +51,8 @@ class FokkerPlanckSpectrum(AbstractResult):
         NaN where round-off hides that rate: ask `mean_exit_time` then.
         """
         mode = int(self.ends == ("reflecting", "reflecting"))
+        if mode >= len(self.eigenvalues):
+            return float("nan")
         slow = self.eigenvalues[mode]
         return float(-1 / slow) if -slow > 2 * self.error[mode] else float("nan")
 
@@ -274,9 +276,11 @@ def fokker_planck_spectrum(
     >>> np.round(found.eigenvalues, 3) + 0.0  # minus k times the rate
     array([ 0. , -0.5, -1. ])
     """
+    u = an_input(u)
     found, edges = a_line(system, u), a_grid(grid)
     counts(n_modes=n_modes)
     _check_ends(ends)
+    ends = (ends[0], ends[1])
     if n_modes >= len(edges) - 1:
         raise InvalidInput(f"n_modes = {n_modes} for {len(edges) - 1} cells. Ask for fewer.")
     coarse, modes = slowest(cells_of(found, edges, ends, u), n_modes)
@@ -355,9 +359,10 @@ def evolve_density(
     >>> found.mass
     array([1., 1.])
     """
+    u = an_input(u)
     found, edges = a_line(system, u), a_grid(grid)
     _check_ends(ends)
-    start, when = np.array(density, dtype=float), np.array(times, dtype=float)
+    start, when = numbers(density, "density"), numbers(times, "times")
     if start.shape != (len(edges) - 1,) or not np.isfinite(start).all() or not (start >= 0).all():
         raise InvalidInput(
             f"density has shape {start.shape}; expected ({len(edges) - 1},), a finite number that "
@@ -384,11 +389,21 @@ def evolve_density(
 
 
 def _exponential(cells: Cells, t: float, mass: np.ndarray) -> np.ndarray:
-    """exp(t A) applied to the masses; A has real spectrum below zero."""
-    from scipy.linalg import solve_banded
-
+    """Exp(t A) applied to the masses; A has real spectrum below zero."""
     if t == 0:
         return mass
+    if cells.down[0] == 0 and cells.up[-1] == 0:  # what has settled is kept apart, free of rounding
+        settled = np.exp(cells.log_weight - cells.log_weight.max())
+        settled *= mass.sum() / settled.sum()
+        moving = _relaxed(cells, t, mass - settled)
+        return settled + moving - settled * (moving.sum() / settled.sum())
+    return _relaxed(cells, t, mass)
+
+
+def _relaxed(cells: Cells, t: float, mass: np.ndarray) -> np.ndarray:
+    """The contour integral."""
+    from scipy.linalg import solve_banded
+
     # Weideman and Trefethen (2007), eq. 3.2 with the optimal parameters for one time
     theta = np.pi * np.arange(1, CONTOUR, 2) / CONTOUR
     z = CONTOUR * (0.1309 - 0.1194 * theta**2 + 0.2500j * theta)
@@ -409,5 +424,5 @@ def _halved(edges: np.ndarray) -> np.ndarray:
 
 
 def _check_ends(ends: tuple[str, str]) -> None:
-    if len(ends) != 2 or any(end not in ENDS for end in ends):
+    if not isinstance(ends, tuple | list) or len(ends) != 2 or any(end not in ENDS for end in ends):
         raise InvalidInput(f"ends = {ends!r}; expected two of {ENDS}.")

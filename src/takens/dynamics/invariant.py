@@ -12,7 +12,7 @@ import numpy as np
 
 from takens.core import AbstractResult, InvalidInput, Status, require
 from takens.core.system import AbstractDiffusion
-from takens.dynamics.door import a_system, counts, describe, evolution, state
+from takens.dynamics.door import a_number, a_system, an_input, counts, describe, evolution, state
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -59,6 +59,8 @@ class InvariantDensity(AbstractResult):
         if self.status is not Status.OK:
             return f"No invariant density: {self.status.value}"
         visited = self.density > 0
+        if not visited.any():
+            return f"No visit to any of the {self.density.size} bins in {self.n_steps} steps."
         worst = np.median(self.standard_error[visited] / self.density[visited])
         return (
             f"Density of {', '.join(self.components)} over {self.density.size} bins from "
@@ -191,11 +193,15 @@ def invariant_density(
     if n_steps < 2 * N_BLOCKS:
         raise InvalidInput(f"n_steps = {n_steps}; {N_BLOCKS} blocks need {2 * N_BLOCKS} or more.")
     chosen = tuple(components) if components is not None else system.names[:1]
-    if not (1 <= len(chosen) <= 2 and set(chosen) <= set(system.names)):
+    known = set(chosen) <= set(system.names) and not isinstance(components, str)
+    if not (known and 1 <= len(chosen) <= 2 and len(set(chosen)) == len(chosen)):
         raise InvalidInput(
-            f"components = {components!r}; expected one or two of {system.names[:8]}."
+            f"components = {components!r}; expected a list of one or two of {system.names[:8]}."
         )
-    mover = system if noisy else evolution(system, dt)
+    a_number(dt=dt)
+    if noisy and not (np.isfinite(dt) and dt > 0):
+        raise InvalidInput(f"dt = {dt}; expected a positive, finite time step of a diffusion.")
+    mover, u = system if noisy else evolution(system, dt), an_input(u)
     which = np.array([system.names.index(name) for name in chosen])
     n_substeps = system.integrator.substeps(dt) if noisy else 1
     key, total, pieces = jax.random.key(seed), n_transient + n_steps, []

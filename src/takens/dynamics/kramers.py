@@ -12,7 +12,7 @@ import numpy as np
 
 from takens.core import AbstractResult, Estimate, Finding, InvalidInput, WrongKind
 from takens.core.system import AbstractDiffusion
-from takens.dynamics.door import a_diffusion, describe, state
+from takens.dynamics.door import a_diffusion, an_input, describe, state
 from takens.dynamics.exit_time import solve
 
 if TYPE_CHECKING:
@@ -169,7 +169,7 @@ def kramers_rate(system: Any, minimum: Any, saddle: Any, *, u: Any = None) -> Kr
     >>> found.rate, found.exact.value
     (0.000870, 0.000800)
     """
-    found = a_diffusion(system)
+    found, u = a_diffusion(system), an_input(u)
     points = state(found, minimum, "minimum"), state(found, saddle, "saddle")
     ends, jacobians, drift, noise, along = (np.asarray(v) for v in _look(found, *points, u))
     level = _uniform(found, noise, along)

@@ -148,6 +148,13 @@ class Line:
         before = np.concatenate([[0.0], np.cumsum(whole)[:-1]])[:, None]
         return before + half * (values @ _UPTO.T), float(whole.sum())
 
+    def remaining(self, values: np.ndarray) -> np.ndarray:
+        """Integral over y from each node to the upper end; not a difference, so no digits cancel."""
+        half = 0.5 * np.diff(self.edges)[:, None]
+        whole = np.sum(values * WEIGHTS * half, axis=1)
+        after = np.append(np.cumsum(whole[::-1])[::-1][1:], 0.0)[:, None]
+        return after + half * (values @ _UPTO[::-1, ::-1].T)
+
     def at(self, values: np.ndarray, x: np.ndarray) -> np.ndarray:
         """Values on the nodes, interpolated at positions; NaN outside the panels."""
         y = self.chart.y(np.asarray(x, float))
@@ -207,6 +214,8 @@ def make_line(
 ) -> Line:  # fmt: skip
     """Panels over the part of the support that holds all but 1e-19 of the speed measure.
 
+    Where the grid reaches into a tail, all but 1e-19 of what lies beyond it.
+
     Raises
     ------
     InvalidInput
@@ -227,7 +236,13 @@ def make_line(
             )
         fine = np.isfinite(logs)
         top = np.max(logs[fine])
-        kept = np.flatnonzero(fine & (logs >= top - NEGLIGIBLE))
+        # Beyond a point that lies in a tail itself, what is negligible is so beside that point.
+        low_end, high_end = (
+            min(top, here) if np.isfinite(here) else top
+            for here in np.interp([shown.min(), shown.max()], y[fine], logs[fine])
+        )
+        floor = np.where(y < shown.min(), low_end, np.where(y > shown.max(), high_end, top))
+        kept = np.flatnonzero(fine & (logs >= floor - NEGLIGIBLE))
         low_done = chart.kind[0] == "regular" or kept[0] > 0
         high_done = chart.kind[1] == "regular" or kept[-1] < len(y) - 1
         beyond = (kept[0] > 0 and not fine[kept[0] - 1]) or (

@@ -12,9 +12,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from takens.core import AbstractResult, Estimate, Finding, InvalidInput, Status, require
-from takens.core.system import AbstractMap, TimeMap
+from takens.core.system import AbstractMap, AbstractSystem, TimeMap
 from takens.dynamics.dimension import jackknife, kaplan_yorke_dimension
 from takens.dynamics.door import (
+    an_input,
     block_estimate,
     counts,
     describe,
@@ -240,12 +241,10 @@ def lyapunov_spectrum(
     x = state(system, x0)
     counts(n_steps=n_steps, n_transient=n_transient, seed=seed)
     fraction(level=level)
-    k = system.dim if n_exponents is None else n_exponents
-    if not (isinstance(k, (int, np.integer)) and 1 <= k <= system.dim):
-        raise InvalidInput(f"n_exponents = {n_exponents}; expected 1 to {system.dim}.")
+    k, u = how_many(system, n_exponents), an_input(u)
     if n_steps < LEAST_STEPS:
         raise InvalidInput(f"n_steps = {n_steps}; the errors need {LEAST_STEPS} or more.")
-    frame = first_frame(int(k), system.dim, seed)
+    frame = first_frame(k, system.dim, seed)
     step_map, n_rounds, settled = _resolved(step_map, x, frame, n_steps, n_transient, u)
     cautions: list[Finding] = []
     x, frame, n = settled
@@ -272,6 +271,22 @@ def lyapunov_spectrum(
         describe(system) | {"dt": float(step), "n_steps": n_steps, "n_transient": n_transient,
                             "seed": seed, "x0": np.asarray(x0, dtype=float).tolist()},
     )  # fmt: skip
+
+
+def how_many(system: AbstractSystem, n_exponents: int | None) -> int:
+    """Exponents asked for; all when none is given.
+
+    Raises
+    ------
+    InvalidInput
+        If there are not so many.
+    """
+    if n_exponents is None:
+        return system.dim
+    counts(n_exponents=n_exponents)
+    if n_exponents > system.dim:
+        raise InvalidInput(f"n_exponents = {n_exponents}; expected 1 to {system.dim}.")
+    return int(n_exponents)
 
 
 def first_frame(k: int, dim: int, seed: int) -> np.ndarray:

@@ -12,16 +12,18 @@ import numpy as np
 from takens.core import AbstractResult, InvalidInput
 from takens.core.system import AbstractMap
 from takens.dynamics.door import (
+    abscissa,
+    an_input,
+    axis_name,
     counts,
     describe,
     evolution,
     mean_error,
-    state,
-    states,
+    sweep_starts,
     sweep_values,
     vary,
 )
-from takens.dynamics.lyapunov import count, first_frame, stretch
+from takens.dynamics.lyapunov import LEAST_STEPS, count, first_frame, how_many, stretch
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -37,7 +39,7 @@ class LyapunovDiagram(AbstractResult):
     ----------
     parameter : str
         Name of the swept field.
-    values : array, shape (value,)
+    values : array, shape (value,) or (value, ...)
         Its values.
     exponents, standard_error : array, shape (value, exponent)
         Per time unit; NaN where the orbit was lost.
@@ -54,8 +56,8 @@ class LyapunovDiagram(AbstractResult):
         positive = np.mean(largest > 2 * error)
         lost = np.mean(np.isnan(largest))
         return (
-            f"{len(self.values)} values of {self.parameter} from {self.values[0]:g} to "
-            f"{self.values[-1]:g}: the largest exponent is above twice its error at "
+            f"{len(self.values)} values of {self.parameter} from {np.ravel(self.values)[0]:g} to "
+            f"{np.ravel(self.values)[-1]:g}: the largest exponent is above twice its error at "
             f"{positive:.0%}, the orbit was lost at {lost:.0%}."
         )
 
@@ -66,7 +68,7 @@ class LyapunovDiagram(AbstractResult):
         ax = plot.axes(ax)
         for i in range(min(self.exponents.shape[1], 8)):
             colour = plot.COLOURS[i % len(plot.COLOURS)]
-            plot.line(ax, self.values, self.exponents[:, i], color=colour,
+            plot.line(ax, abscissa(self.values), self.exponents[:, i], color=colour,
                       label=f"$\\lambda_{{{i + 1}}}$")  # fmt: skip
         ax.axhline(0.0, color="0.5", lw=0.8)
         return plot.labels(ax, self.parameter, "Lyapunov exponent")
@@ -75,10 +77,11 @@ class LyapunovDiagram(AbstractResult):
         """Exponents with their errors over the parameter."""
         import xarray as xr
 
-        dims = (self.parameter, "index")
+        axis = axis_name(self.parameter, "exponent", "standard_error", "index")
+        dims = (axis, "index")
         return xr.Dataset(
             {"exponent": (dims, self.exponents), "standard_error": (dims, self.standard_error)},
-            {self.parameter: self.values},
+            {axis: abscissa(self.values)},
         )
 
 
@@ -152,22 +155,16 @@ def lyapunov_diagram(
     """
     step_map = evolution(system, dt)
     swept = sweep_values(system, parameter, values)
-    start = np.asarray(x0, dtype=float)
-    if start.ndim == 1:
-        start = np.tile(state(system, start), (len(swept), 1))
-    start = states(system, start)
+    start = sweep_starts(system, x0, len(swept))
     counts(n_steps=n_steps, n_transient=n_transient, seed=seed)
-    k = system.dim if n_exponents is None else n_exponents
-    if len(start) != len(swept) or not 1 <= k <= system.dim:
-        raise InvalidInput(
-            f"{len(start)} starts and n_exponents = {k} were given for {len(swept)} values of a "
-            f"system of dimension {system.dim}. Give one start for each value."
-        )
+    k, u = how_many(system, n_exponents), an_input(u)
+    if n_steps < LEAST_STEPS:
+        raise InvalidInput(f"n_steps = {n_steps}; the errors need {LEAST_STEPS} or more.")
     frame = np.tile(first_frame(k, system.dim, seed), (len(swept), 1, 1))
     sweep = (u, parameter, swept)
     x, frame, _, _ = _stretch_many(step_map, start, frame, *count(0, n_transient), *sweep)
-    n_blocks = max(1, min(N_BLOCKS, n_steps // 4))
-    size, n, blocks = max(1, n_steps // n_blocks), n_transient, []
+    n_blocks = min(N_BLOCKS, n_steps // 4)
+    size, n, blocks = n_steps // n_blocks, n_transient, []
     for _ in range(n_blocks):
         x, frame, growth, _ = _stretch_many(step_map, x, frame, *count(n, size), *sweep)
         blocks.append(np.asarray(growth) / (size * dt))

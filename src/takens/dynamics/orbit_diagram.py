@@ -10,7 +10,18 @@ import numpy as np
 
 from takens.core import AbstractResult, InvalidInput, Status, require
 from takens.core.system import AbstractMap, AbstractSystem
-from takens.dynamics.door import counts, describe, evolution, state, states, sweep_values
+from takens.dynamics.door import (
+    a_number,
+    abscissa,
+    an_input,
+    axis_name,
+    counts,
+    describe,
+    evolution,
+    state,
+    sweep_starts,
+    sweep_values,
+)
 from takens.dynamics.march import BLOCK, counted, sweep
 
 if TYPE_CHECKING:
@@ -73,7 +84,7 @@ class OrbitDiagram(AbstractResult):
 
         index = _index(self.components, self.components[0] if component is None else component)
         ax = plot.axes(ax)
-        swept = _abscissa(self.values)
+        swept = abscissa(self.values)
         x = np.broadcast_to(swept[:, None], self.states.shape[:2])
         plot.points(ax, x, self.states[:, :, index])
         return plot.labels(ax, self.parameter, self.components[index])
@@ -82,13 +93,13 @@ class OrbitDiagram(AbstractResult):
         """States and periods over the parameter."""
         import xarray as xr
 
-        swept = _abscissa(self.values)
+        axis = _axis(self.parameter)
         return xr.Dataset(
             {
-                "state": ((self.parameter, "step", "component"), self.states),
-                "period": (self.parameter, self.periods),
+                "state": ((axis, "step", "component"), self.states),
+                "period": (axis, self.periods),
             },
-            {self.parameter: swept, "component": list(self.components)},
+            {axis: abscissa(self.values), "component": list(self.components)},
             attrs={"max_period": self.max_period},
         )
 
@@ -119,7 +130,7 @@ class HysteresisDiagram(AbstractResult):
         most = int(np.nanargmax(self.distance))
         return (
             f"{len(values)} values of {name}, there and back: the passes differ most at "
-            f"{name} = {_abscissa(values)[most]:g}, by {self.distance[most]:.4g}; the median "
+            f"{name} = {abscissa(values)[most]:g}, by {self.distance[most]:.4g}; the median "
             f"difference is {np.nanmedian(self.distance):.4g}."
         )
 
@@ -133,7 +144,7 @@ class HysteresisDiagram(AbstractResult):
             (self.forward, "forward", plot.COLOURS[0]),
             (self.backward, "backward", plot.COLOURS[1]),
         ):
-            swept = np.broadcast_to(_abscissa(run.values)[:, None], run.states.shape[:2])
+            swept = np.broadcast_to(abscissa(run.values)[:, None], run.states.shape[:2])
             ax.plot(swept.ravel(), run.states[:, :, index].ravel(), ".", ms=3, color=colour,
                     label=label, rasterized=True, alpha=0.6)  # fmt: skip
         return plot.labels(ax, self.forward.parameter, self.forward.components[index])
@@ -144,7 +155,7 @@ class HysteresisDiagram(AbstractResult):
 
         both = [self.forward.to_xarray(), self.backward.to_xarray()]
         joined = xr.concat(both, xr.Variable("direction", ["forward", "backward"]))
-        return joined.assign(distance=(self.forward.parameter, self.distance))
+        return joined.assign(distance=(_axis(self.forward.parameter), self.distance))
 
 
 def orbit_diagram(
@@ -228,10 +239,11 @@ def orbit_diagram(
     """
     step_map = evolution(system, dt)
     swept = sweep_values(system, parameter, values)
-    start = _starts(system, x0, swept)
+    start = sweep_starts(system, x0, len(swept))
     chosen = _chosen(system, components)
     _checked(n_steps, n_transient, max_period, rtol, atol)
-    x, recorded = _recorded(step_map, start.T, 0, n_steps, n_transient, u, chosen, parameter, swept)
+    x, recorded = _recorded(step_map, start.T, 0, n_steps, n_transient, an_input(u), chosen, parameter,
+                            swept)  # fmt: skip
     return _assembled(
         system, parameter, swept, chosen, recorded, x, max_period, rtol, atol,
         {"dt": dt, "n_steps": n_steps, "n_transient": n_transient,
@@ -308,13 +320,13 @@ def hysteresis_diagram(
     x = state(system, x0)[:, None]
     chosen = _chosen(system, components)
     _checked(n_steps, n_transient, max_period, rtol, atol)
-    passes, n, done = [], 0, 0
+    held, passes, n, done = an_input(u), [], 0, 0
     for order in (range(len(swept)), range(len(swept) - 1, -1, -1)):
         table = np.full((len(swept), n_steps, len(chosen)), np.nan)
         ends = np.full((len(swept), system.dim), np.nan)
         for index in order:
             x, recorded = _recorded(
-                step_map, x, n, n_steps, n_transient, u, chosen, parameter, swept[[index]]
+                step_map, x, n, n_steps, n_transient, held, chosen, parameter, swept[[index]]
             )
             table[index], ends[index] = recorded[0], x[:, 0]
             n, done = n + n_transient + n_steps, done + 1
@@ -398,19 +410,6 @@ def _assembled(
     )  # fmt: skip
 
 
-def _starts(system: AbstractSystem, x0: Any, values: np.ndarray) -> np.ndarray:
-    start = np.asarray(x0, dtype=float)
-    if start.ndim == 1:
-        start = np.tile(state(system, start), (len(values), 1))
-    start = states(system, start)
-    if len(start) != len(values):
-        raise InvalidInput(
-            f"{len(start)} starts were given for {len(values)} values. Give one for each, or a "
-            f"single state of shape ({system.dim},) for all."
-        )
-    return start
-
-
 def _chosen(system: AbstractSystem, components: Sequence[str] | None) -> np.ndarray:
     if components is None:
         return np.arange(system.dim)
@@ -427,18 +426,19 @@ def _index(names: Sequence[str], name: str) -> int:
 
 def _checked(n_steps: int, n_transient: int, max_period: int, rtol: float, atol: float) -> None:
     counts(n_steps=n_steps, n_transient=n_transient)
-    if not (isinstance(max_period, (int, np.integer)) and 1 <= max_period <= n_steps / 2):
+    whole = isinstance(max_period, (int, np.integer)) and not isinstance(max_period, bool)
+    if not (whole and 1 <= max_period <= n_steps / 2):
         raise InvalidInput(
             f"max_period = {max_period!r} and n_steps = {n_steps}; a period has to be seen twice. "
             "Give a whole number from 1 to half of n_steps."
         )
+    a_number(rtol=rtol, atol=atol)
     if not (rtol >= 0 and atol >= 0 and np.isfinite([rtol, atol]).all() and rtol + atol > 0):
         raise InvalidInput(f"rtol = {rtol}, atol = {atol}; expected tolerances, not both zero.")
 
 
-def _abscissa(values: np.ndarray) -> np.ndarray:
-    """The values themselves, or their numbers when each is an array."""
-    return values if values.ndim == 1 else np.arange(len(values), dtype=float)
+def _axis(parameter: str) -> str:
+    return axis_name(parameter, "state", "period", "step", "component", "direction", "distance")
 
 
 def _hausdorff(a: np.ndarray, b: np.ndarray) -> float:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from takens.core import AbstractResult, Estimate, InvalidInput
-from takens.dynamics.door import describe
+from takens.core import AbstractResult, Estimate, InvalidInput, NumericalFailure
+from takens.dynamics.door import an_input, describe, numbers
 from takens.dynamics.line import PANELS, Line, a_line, coefficients, make_line
 
 if TYPE_CHECKING:
@@ -115,6 +115,8 @@ def stationary_density(
     InvalidInput
         If the grid is malformed, the noise vanishes inside the support, or no stationary law
         exists there.
+    NumericalFailure
+        If the quadrature does not resolve the law.
 
     Notes
     -----
@@ -134,12 +136,25 @@ def stationary_density(
     >>> law.variance.value  # noise**2 / (2 rate)
     0.25
     """
+    u = an_input(u)
     found = a_line(system, u)
     points = a_grid(grid)
+    ends = numbers(support, "support")
+    if ends.shape != (2,):
+        raise InvalidInput(
+            f"support has shape {ends.shape}; expected (2,): its lower and upper end."
+        )
     coarse, fine = (
         _law(found, points, make_line(found, support, points, u, panels), u)
         for panels in (PANELS // 2, PANELS)
     )
+    with np.errstate(invalid="ignore"):
+        change = float(np.max(np.where(np.isnan(fine[0]), 0.0, np.abs(fine[0] - coarse[0]))))
+    if not change < 0.01 * np.nanmax(fine[0], initial=0.0):
+        raise NumericalFailure(
+            f"The density changes by {change:.4g} on halving the panels; its largest value is "
+            f"{np.nanmax(fine[0], initial=0.0):.4g}. Let the grid be no wider than the law."
+        )
     mean, variance = (
         Estimate(value=f, interval=(f - abs(f - c), f + abs(f - c)),
                  method="quadrature: change on halving the panels")
@@ -147,7 +162,7 @@ def stationary_density(
     )  # fmt: skip
     return StationaryDensity(
         grid=points, density=fine[0], cumulative=fine[1],
-        error=float(np.max(np.abs(fine[0] - coarse[0]))), mean=mean, variance=variance,
+        error=change, mean=mean, variance=variance,
         support=(float(support[0]), float(support[1])),
         provenance=describe(found) | {"support": list(support)},
     )  # fmt: skip
@@ -161,7 +176,7 @@ def a_grid(grid: Any) -> np.ndarray:
     InvalidInput
         If it is not one.
     """
-    points = np.array(grid, dtype=float)
+    points = numbers(grid, "grid")
     if points.ndim != 1 or len(points) < 3 or not (np.diff(points) > 0).all():
         raise InvalidInput(
             f"grid has shape {points.shape}; expected three or more increasing positions."

@@ -40,26 +40,34 @@ def tail_rate(
     """Exits over time at risk, after the moment that leaves a share `tail` of the exits to come.
 
     The interval is that of a Poisson count. In discrete time (`whole`) the escape rate is
-    ``-log(1 - p)`` with p the chance of an exit in one iterate.
+    ``-log(1 - p)`` with p the chance of an exit in one iterate, and the interval that of Clopper
+    and Pearson, Biometrika 26, 404 (1934).
     """
-    from scipy.special import gammaincinv
+    from scipy.special import betaincinv, gammaincinv
 
     start = _tail_start(times[seen], tail)
     late = times > start
     deaths, exposure = int(np.sum(seen & late)), float(np.sum(times[late] - start))
     if deaths < FEWEST:
         return Estimate(value=np.nan, level=level, method=f"{deaths} exits in the tail: too few")
-    low = gammaincinv(deaths, (1 - level) / 2) / exposure
-    high = gammaincinv(deaths + 1, (1 + level) / 2) / exposure
-    value = deaths / exposure
+    share = deaths / exposure
     if whole:
-        value, low, high = (-float(np.log1p(-min(p, 1.0 - 1e-15))) for p in (value, low, high))
+        tries = max(round(exposure), deaths)
+        low = betaincinv(deaths, tries - deaths + 1, (1 - level) / 2)
+        high = betaincinv(deaths + 1, tries - deaths, (1 + level) / 2) if tries > deaths else 1.0
+        with np.errstate(divide="ignore"):  # where all leave at once, the rate has no upper end
+            value, low, high = (float(-np.log1p(-p)) for p in (share, low, high))
+            error = float((share / ((1 - share) * tries)) ** 0.5) if share < 1 else np.inf
+    else:
+        value, error = share, share / deaths**0.5
+        low = gammaincinv(deaths, (1 - level) / 2) / exposure
+        high = gammaincinv(deaths + 1, (1 + level) / 2) / exposure
     return Estimate(
-        value=value,
+        value=float(value),
         interval=(float(low), float(high)),
-        standard_error=value / deaths**0.5,
+        standard_error=float(error),
         level=level,
-        method=f"{deaths} exits in the tail as a Poisson count",
+        method=f"{deaths} exits in the tail as a {'binomial' if whole else 'Poisson'} count",
     )
 
 
@@ -87,6 +95,8 @@ def mean_time(
     """Mean time to the event, by bootstrap over paths where some were not seen."""
     from scipy.special import stdtrit
 
+    if len(times) < 2:
+        return Estimate(value=np.nan, level=level, method="one path: no error can be given")
     if seen.all():
         value, error = float(times.mean()), float(times.std(ddof=1) / len(times) ** 0.5)
         reach = float(stdtrit(max(len(times) - 1, 1), 0.5 + level / 2)) * error

@@ -20,7 +20,7 @@ from takens.core.integrators import (
     RungeKutta,
 )
 from takens.core.system import AbstractFlow, AbstractMap, AbstractSystem
-from takens.dynamics.door import a_system, counts, describe, state, states
+from takens.dynamics.door import a_system, counts, describe, numbers, state, states
 from takens.dynamics.ensemble import Ensemble
 from takens.systems.taylor import Taylor
 
@@ -275,7 +275,7 @@ def with_integrator(system: AbstractSystem, integrator: Any) -> AbstractSystem:
 
 
 def _times(system: AbstractSystem, times: Any) -> np.ndarray:
-    grid = np.array(times, dtype=float)
+    grid = numbers(times, "times")
     if grid.ndim != 1 or len(grid) < 2 or not np.isfinite(grid).all() or (np.diff(grid) <= 0).any():
         raise InvalidInput(
             f"times has shape {grid.shape}; expected at least two finite, strictly increasing "
@@ -289,7 +289,7 @@ def _times(system: AbstractSystem, times: Any) -> np.ndarray:
 def _inputs(inputs: Any, count: int) -> np.ndarray | None:
     if inputs is None:
         return None
-    rows = np.array(inputs, dtype=float)
+    rows = numbers(inputs, "inputs")
     if rows.ndim != 2 or len(rows) != count or not np.isfinite(rows).all():
         raise InvalidInput(
             f"inputs has shape {rows.shape}; expected ({count}, input) of finite numbers, one row "
@@ -301,9 +301,14 @@ def _inputs(inputs: Any, count: int) -> np.ndarray | None:
 def _parameters(
     system: AbstractSystem, parameters: Mapping[str, Any] | None, count: int
 ) -> tuple[tuple[str, ...], tuple[np.ndarray, ...]]:
+    if not isinstance(parameters, Mapping | None):
+        raise InvalidInput(
+            f"parameters is {type(parameters).__name__}; expected a mapping from names of fields to "
+            "values. Give a dict."
+        )
     names = tuple(parameters or ())
     system.with_parameters(**{name: getattr(system, name, None) for name in names})
-    values = tuple(np.array((parameters or {})[name], dtype=float) for name in names)
+    values = tuple(numbers((parameters or {})[name], name) for name in names)
     for name, value in zip(names, values, strict=True):
         if value.shape != (count, *np.shape(getattr(system, name))):
             raise InvalidInput(
