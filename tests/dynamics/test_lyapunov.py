@@ -189,6 +189,11 @@ def test_the_error_of_a_mean_holds_whatever_the_blocks_remember():
     assert covered(memory) == pytest.approx(0.9, abs=2 * bound)
 
 
+def test_a_superstable_orbit_is_marked():
+    found = lyapunov_spectrum(LogisticMap(r=2.0), [0.3], n_steps=100)
+    assert [f.code for f in found.cautions] == ["direction-forgotten"]
+
+
 def test_few_blocks_have_the_plain_spread():
     series = np.random.default_rng(1).normal(size=20)
     error, freedom = mean_error(series)

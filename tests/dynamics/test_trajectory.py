@@ -213,6 +213,11 @@ def test_another_length_in_the_same_block_does_not_recompile():
     assert module._march_one._cached._cache_size() == before
 
 
+def test_an_input_that_the_rule_ignores_is_refused():
+    with pytest.raises(InvalidInput, match="Lorenz63 takes none"):
+        trajectory(Lorenz63(), Lorenz63().x0, [0, 1], inputs=[[1.0], [1.0]])
+
+
 def test_the_system_given_is_left_as_it_was():
     system = Driven()
     trajectory(system, [0.1, 0.1], [0, 1], integrator=CONTROLLED)

@@ -175,7 +175,7 @@ def test_malformed_questions_are_refused():
         transfer_matrix(HenonMap(), [np.linspace(0, 1, 9)])
     with pytest.raises(InvalidInput, match="n_modes = 1 for 8 cells"):
         transfer_matrix(LogisticMap(), [np.linspace(0, 1, 9)], n_modes=1)
-    with pytest.raises(InvalidInput, match="expected one or two of"):
+    with pytest.raises(InvalidInput, match="expected a list of one or two of"):
         invariant_density(HenonMap(), [0.1, 0.1], components=("z",))
     with pytest.raises(WrongKind, match="depends on time"):
         transfer_matrix(ForcedPendulum(), [np.linspace(-3, 3, 9)] * 2, dt=1.0)

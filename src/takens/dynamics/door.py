@@ -70,7 +70,7 @@ def numbers(value: Any, what: str) -> np.ndarray:
         If it is no array of real numbers.
     """
     try:
-        array = np.ma.array(value, dtype=float, copy=True)
+        array: Any = np.ma.array(value, dtype=float, copy=True)
     except (TypeError, ValueError):
         raise InvalidInput(
             f"{what} is {_short(value)}; expected real numbers. Give an array or nested lists of "
@@ -96,6 +96,34 @@ def an_input(u: Any) -> np.ndarray | None:
             "input, as a list."
         )
     return _finite(array, "u")
+
+
+def heard(system: AbstractSystem, u: np.ndarray) -> None:
+    """Nothing, if the rule of the system depends on its input.
+
+    Raises
+    ------
+    InvalidInput
+        If it does not, since an input that is accepted and ignored would mislead.
+    """
+    import jax
+    import jax.numpy as jnp
+
+    def rule(u: Any) -> Any:
+        x, zero = jnp.zeros(system.dim), jnp.zeros(())
+        if isinstance(system, AbstractMap):
+            return system.step(zero, x, u)
+        if isinstance(system, AbstractDiffusion):
+            return system.drift(zero, x, u), system.diffusion(zero, x, u)
+        return system.vector_field(zero, x, u)  # type: ignore[attr-defined]
+
+    traced = jax.make_jaxpr(rule)(jnp.asarray(u)).jaxpr
+    used = [v for equation in traced.eqns for v in equation.invars] + list(traced.outvars)
+    if not any(v is traced.invars[0] for v in used):
+        raise InvalidInput(
+            f"An input was given, and {type(system).__name__} takes none. Leave it out, or use a "
+            "system whose rule depends on u."
+        )
 
 
 def a_number(**given: Any) -> None:

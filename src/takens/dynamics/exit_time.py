@@ -118,7 +118,7 @@ def solve(
     grid = np.array([v for v in (low, x, high) if np.isfinite(v)])
     logs = []
     for panels in (PANELS // 2, PANELS):
-        line = make_line(system, (low, high), grid, u, panels, absorbs)
+        line = make_line(system, (low, high), grid, u, panels, absorbs, grid)
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             scaled, log_factor, share = exit_curve(line, absorbs)
             logs.append(log_factor + float(np.log(line.at(scaled, start)[0])))

@@ -2,12 +2,13 @@
 
 from typing import Any
 
+import numpy as np
 from jaxtyping import Array
 
 from takens.core import InvalidInput, WrongKind
 from takens.core.integrators import AbstractIntegrator
 from takens.core.system import AbstractFlow, AbstractMap, AbstractSystem, parameter
-from takens.dynamics.door import a_system
+from takens.dynamics.door import a_system, heard
 
 
 class HeldMap(AbstractMap):
@@ -82,7 +83,7 @@ def with_input(system: Any, u: Any) -> AbstractSystem:
     WrongKind
         If `system` is a diffusion or no system.
     InvalidInput
-        If `u` is not one-dimensional.
+        If `u` is not one-dimensional, or the rule of the system does not depend on it.
 
     Examples
     --------
@@ -103,4 +104,5 @@ def with_input(system: Any, u: Any) -> AbstractSystem:
         raise WrongKind(f"{type(known).__name__} is a diffusion; only maps and flows are held.")
     if held.u.ndim != 1:
         raise InvalidInput(f"u has shape {held.u.shape}; expected (input,).")
+    heard(known, np.asarray(held.u))
     return held

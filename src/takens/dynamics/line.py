@@ -211,10 +211,11 @@ def _log_speed(system: Any, chart: Chart, y: np.ndarray, u: Any) -> tuple[np.nda
 def make_line(
     system: Any, support: tuple[float, float], grid: np.ndarray, u: Any = None,
     n_panels: int = PANELS, held: tuple[bool, bool] = (False, False),
+    judged: np.ndarray | None = None,
 ) -> Line:  # fmt: skip
     """Panels over the part of the support that holds all but 1e-19 of the speed measure.
 
-    Where the grid reaches into a tail, all but 1e-19 of what lies beyond it.
+    Where a position of `judged` lies in a tail, all but 1e-19 of what lies beyond it.
 
     Raises
     ------
@@ -236,12 +237,11 @@ def make_line(
             )
         fine = np.isfinite(logs)
         top = np.max(logs[fine])
-        # Beyond a point that lies in a tail itself, what is negligible is so beside that point.
-        low_end, high_end = (
-            min(top, here) if np.isfinite(here) else top
-            for here in np.interp([shown.min(), shown.max()], y[fine], logs[fine])
-        )
-        floor = np.where(y < shown.min(), low_end, np.where(y > shown.max(), high_end, top))
+        floor = np.full(len(y), top)
+        if judged is not None:
+            ends = chart.y(np.array([judged.min(), judged.max()]))
+            here = np.minimum(np.interp(ends, y[fine], logs[fine]), top)
+            floor[y < ends[0]], floor[y > ends[1]] = here
         kept = np.flatnonzero(fine & (logs >= floor - NEGLIGIBLE))
         low_done = chart.kind[0] == "regular" or kept[0] > 0
         high_done = chart.kind[1] == "regular" or kept[-1] < len(y) - 1

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 PIECE = 25  # blocks of the orbit in one call of the compiled program
 N_CALLS = 20  # or nearly so: the errors come from about 500 blocks
 LEAST_STEPS = 40
+FORGOTTEN = -30.0  # log factor of a step, below which only round-off is left of a vector
 RESOLVED = 23.0  # largest log ratio of stretching in one step; beyond it round-off takes over
 
 
@@ -265,6 +266,14 @@ def lyapunov_spectrum(
     require(status, throw=throw)
     if spread > RESOLVED:
         cautions.append(_unresolved(spread))
+    elif np.nanmin(np.where(np.isfinite(blocks), blocks, np.nan), initial=0.0) * step < FORGOTTEN:
+        cautions.append(
+            Finding(
+                code="direction-forgotten",
+                text="Some direction shrinks to round-off within one step.",
+                action="Read its exponent as minus infinity, or ask for a shorter dt.",
+            )
+        )
     return _assembled(
         blocks, level, size * len(blocks) * step, k == system.dim, np.asarray(x), status,
         tuple(cautions),

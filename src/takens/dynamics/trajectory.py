@@ -20,7 +20,7 @@ from takens.core.integrators import (
     RungeKutta,
 )
 from takens.core.system import AbstractFlow, AbstractMap, AbstractSystem
-from takens.dynamics.door import a_system, counts, describe, numbers, state, states
+from takens.dynamics.door import a_system, counts, describe, heard, numbers, state, states
 from takens.dynamics.ensemble import Ensemble
 from takens.systems.taylor import Taylor
 
@@ -148,7 +148,7 @@ def trajectory(
     system = with_integrator(a_system(system), None if series else integrator)
     x = state(system, x0)
     grid = _times(system, times)
-    drivers = _inputs(inputs, len(grid))
+    drivers = _inputs(system, inputs, len(grid))
     counts(seed=seed)
     if series is not None:  # on the host, and explicit
         path, crawled = series.trajectory(system, x, grid, drivers), True
@@ -226,7 +226,7 @@ def trajectories(
     system = with_integrator(a_system(system), integrator)
     x = states(system, x0)
     grid = _times(system, times)
-    drivers = _inputs(inputs, len(grid))
+    drivers = _inputs(system, inputs, len(grid))
     counts(seed=seed)
     names, values = _parameters(system, parameters, len(x))
     cut, kept, n_substeps = _cut(system, grid)
@@ -286,7 +286,7 @@ def _times(system: AbstractSystem, times: Any) -> np.ndarray:
     return grid
 
 
-def _inputs(inputs: Any, count: int) -> np.ndarray | None:
+def _inputs(system: AbstractSystem, inputs: Any, count: int) -> np.ndarray | None:
     if inputs is None:
         return None
     rows = numbers(inputs, "inputs")
@@ -295,6 +295,7 @@ def _inputs(inputs: Any, count: int) -> np.ndarray | None:
             f"inputs has shape {rows.shape}; expected ({count}, input) of finite numbers, one row "
             "a time."
         )
+    heard(system, rows[0])
     return rows
 
 
