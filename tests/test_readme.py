@@ -18,6 +18,14 @@ def test_example_runs_as_written(tmp_path, monkeypatch):
     assert list(tmp_path.rglob("report.html")), "the example promises a report"
 
 
+def test_every_further_example_runs_as_written(capsys):
+    further = readme.blocks("python")[1:]
+    assert further
+    for block in further:
+        exec(compile(block, "README.md", "exec"), {"__name__": "__main__"})
+    assert "Lyapunov exponents 0.9" in capsys.readouterr().out
+
+
 def test_commands_stand_on_their_own():
     for name in ("main-job", "test-command"):
         command = readme.part(name)
