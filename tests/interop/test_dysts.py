@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 with warnings.catch_warnings():  # it warns when numba is absent
-    warnings.simplefilter("ignore")
+    warnings.simplefilter("ignore")  # about an optional compiler that is not used here
     pytest.importorskip("dysts.flows", reason="dysts is not installed: pip install takens[dysts]")
     from dysts import flows, maps
 

@@ -192,7 +192,7 @@ def _library() -> tuple[Any, Any, Any]:
     try:
         with warnings.catch_warnings():
             # dysts warns when numba is absent, for which we have no use.
-            warnings.filterwarnings("ignore", message="Numba not installed")
+            warnings.filterwarnings("ignore", message="Numba not installed")  # JAX compiles
             from dysts import base, flows, maps
     except ImportError as error:
         raise MissingDependency(
