@@ -18,6 +18,7 @@ import hashlib
 import json
 import multiprocessing
 import os
+import re
 import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -102,16 +103,26 @@ def tasks(chosen: str, args: argparse.Namespace) -> list[Task]:
 
 
 def code_key() -> str:
-    """Version of the package and a hash of the room that decides, and of the signals.
+    """Version of the package and a hash of the files that decide, and of the signals.
 
-    Comments, layout and docstrings do not count: they cannot change a verdict.
+    These are the file of the verdict and the files of its room that it imports, by however many
+    steps. Comments, layout and docstrings do not count: they cannot change a verdict.
     """
     import takens
 
     digest = hashlib.sha256(str(signals.VERSION).encode())
-    room = Path(takens.__file__).parent / "series"
-    for path in sorted(room.glob("*.py")):
-        digest.update(_bare(path.read_text(encoding="utf-8")).encode())
+    root = Path(takens.__file__).parent.parent
+    waiting, deciding = ["takens.series.motion"], dict[str, str]()
+    while waiting:
+        name = waiting.pop()
+        path = root / (name.replace(".", "/") + ".py")
+        if name in deciding or not path.is_file():
+            continue
+        source = path.read_text(encoding="utf-8")
+        deciding[name] = _bare(source)
+        waiting.extend(re.findall(r"(?:from|import) (takens\.series\.[\w.]+)", source))
+    for name in sorted(deciding):
+        digest.update(deciding[name].encode())
     return f"{takens.__version__}+{digest.hexdigest()[:12]}"
 
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from takens.core import InvalidInput, Recording, Trajectory
-from takens.data import as_recording, audit, regular_segments
+from takens.data import as_recording, audit, gridded_records, regular_segments
 
 
 def _of(times, states, **more):
@@ -169,3 +169,24 @@ def test_clean_noise_raises_no_caution(rng):
 def test_values_too_small_to_be_squared_are_refused():
     with pytest.raises(InvalidInput, match=r"squares vanish\. Rescale"):
         regular_segments(1e-200 * np.sin(np.arange(100.0)))
+
+
+def test_gridded_records_leave_missing_values_missing(rng):
+    x = rng.normal(size=(300, 2))
+    x[40, 0] = np.nan
+    x[100:115] = np.nan
+    x[200:240] = np.nan
+    found = gridded_records(x)
+    assert [len(v) for v in found.values] == [200, 60]
+    np.testing.assert_array_equal(found.values[0], x[:200])
+    np.testing.assert_array_equal(found.values[1], x[240:])
+    assert found.starts == (0.0, 240.0)
+
+
+def test_gridded_records_hold_gaps_in_time_open(rng):
+    times = np.concatenate([np.arange(40), 49 + np.arange(40), 1e7 + np.arange(40)])
+    x = rng.normal(size=120)
+    found = gridded_records(_of(times, x))
+    assert [len(v) for v in found.values] == [89, 40]
+    assert np.isnan(found.values[0][40:49]).all()
+    np.testing.assert_array_equal(found.values[0][49:, 0], x[40:80])

@@ -284,3 +284,28 @@ def test_several_columns_are_reduced_to_components() -> None:
     view = observable(table)
     assert view.n_components == 1
     assert any(f.code == "principal-components" for f in view.findings)
+
+
+def test_delay_vectors_leave_out_missing_values_and_find_their_successors() -> None:
+    x = np.arange(60.0)[:, None]
+    x[[20, 33]] = np.nan
+    found = delay_vectors((x, x), 3, 4)
+    assert np.isfinite(found.points).all()
+    assert len(found.clock) == 2 * (60 - 8 - 6)
+    ahead = found.successors(5)
+    reached = ahead >= 0
+    np.testing.assert_array_equal(found.points[ahead[reached]], found.points[reached] + 5)
+    lost = set(found.points[~reached, 0] + 5)
+    assert lost == {20, 24, 28, 37, 41, 60, 61, 62, 63, 64}  # 33 would follow a missing one
+
+
+def test_an_observable_knows_what_is_missing() -> None:
+    x = np.random.default_rng(0).normal(size=400)
+    whole = observable(x)
+    assert whole.gapped[0] is whole.series[0]
+    assert whole.missing == 0
+    x[[10, 11, 50]] = np.nan
+    holed = observable(x)
+    assert len(holed.series[0]) == 400
+    assert np.flatnonzero(np.isnan(holed.gapped[0][:, 0])).tolist() == [10, 11, 50]
+    np.testing.assert_allclose(holed.missing, 3 / 400)

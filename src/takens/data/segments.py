@@ -12,6 +12,7 @@ from takens.data.door import as_recording
 from takens.data.table import listed
 
 BRIDGED = 2  # consecutive missing samples that are filled by linear interpolation
+HELD_OPEN = 20  # consecutive missing samples that stay in one stretch when none are filled
 ON_GRID = 0.01  # departure from the grid, in steps, that counts as rounding of the times
 JITTER = 0.25  # departure up to which a step is still one step
 
@@ -132,7 +133,7 @@ def regular_segments(data: Any, *, min_length: int = 16) -> Segments:
     for number, record in enumerate(recording):
         if len(record) == 0:
             continue
-        even = _even(record, keep, dt)
+        even = _even(record, keep, dt, BRIDGED, BRIDGED)
         evens.append((len(even.times) if even.irregular else 0, even))
         for start, end in _runs(even.valid):
             longest = max(longest, end - start)
@@ -167,6 +168,81 @@ def regular_segments(data: Any, *, min_length: int = 16) -> Segments:
         input_names=recording[0].input_names,
         findings=(*earlier, *findings),
     )
+
+
+def gridded_records(data: Any) -> Segments:
+    """Evenly sampled stretches of `data` in which missing values stay missing.
+
+    As `regular_segments`, but nothing is bridged: a missing value is NaN at its place on the grid,
+    column by column. A run of more than 20 missing rows, in time or in value, starts a new stretch.
+
+    Parameters
+    ----------
+    data : Recording, Trajectory, array, table or path
+        See `as_recording`.
+
+    Returns
+    -------
+    Segments
+        Whose `values` hold NaN; its findings are those of the recording alone.
+
+    Raises
+    ------
+    InvalidInput
+        If every value is missing, no record has two rows, or values cannot be squared.
+
+    Notes
+    -----
+    For estimators that use whatever samples and pairs there are. Cost and memory are linear in the
+    number of rows.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> x = np.sin(np.arange(100.0))
+    >>> x[50:60] = np.nan
+    >>> [int(np.isnan(v).sum()) for v in gridded_records(x).values]
+    [10]
+    """
+    recording = as_recording(data)
+    keep, findings = _kept_columns(recording)
+    steps = np.concatenate([np.diff(r.times) for r in recording])
+    if steps.size == 0:
+        raise InvalidInput("Every record has one row; a time step needs two. Give longer records.")
+    dt = _step(steps)
+    parts: dict[str, list[Any]] = {"values": [], "inputs": [], "starts": [], "records": []}
+    for number, record in enumerate(recording):
+        if len(record) == 0:
+            continue
+        even = _even(record, keep, dt, 0, HELD_OPEN)
+        seen = np.isfinite(even.values[:, : len(keep)]).any(axis=1)
+        for start, end in _runs(_closed(seen, HELD_OPEN)):
+            block = even.values[start:end]
+            parts["values"].append(block[:, : len(keep)])
+            parts["inputs"].append(None if record.inputs is None else block[:, len(keep) :])
+            parts["starts"].append(float(even.times[start]))
+            parts["records"].append(number)
+    return Segments(
+        values=tuple(parts["values"]),
+        inputs=tuple(parts["inputs"]),
+        starts=tuple(parts["starts"]),
+        records=tuple(parts["records"]),
+        dt=dt,
+        time_unit=recording.time_unit,
+        names=tuple(recording.names[i] for i in keep),
+        units=tuple(recording.units[i] for i in keep),
+        input_names=recording[0].input_names,
+        findings=(*recording.findings, *findings),
+    )
+
+
+def _closed(seen: np.ndarray, held: int) -> np.ndarray:
+    """`seen` with its inner runs of at most `held` missing samples counted as seen."""
+    closed = seen.copy()
+    for start, end in _runs(~seen):
+        if start > 0 and end < len(seen) and end - start <= held:
+            closed[start:end] = True
+    return closed
 
 
 def _kept_columns(recording: Recording) -> tuple[list[int], list[Finding]]:
@@ -230,18 +306,19 @@ def _step(steps: np.ndarray) -> float:
     return float(steps[near].sum() / whole[near].sum()) if near.mean() > 0.5 else dt
 
 
-def _even(record: Trajectory, keep: list[int], dt: float) -> _Even:
+def _even(record: Trajectory, keep: list[int], dt: float, bridged: int, held: int) -> _Even:
+    """`record` on its grid: runs of up to `bridged` samples filled, gaps longer than `held` cut short."""
     states = record.states if len(keep) == record.dim else record.states[:, keep]
     values = states if record.inputs is None else np.hstack([states, record.inputs])
     ratio = np.diff(record.times) / dt
     whole = np.maximum(np.round(ratio), 1.0)
     departure = np.abs(ratio - whole)
-    gap = whole > BRIDGED + 1
+    gap = whole > held + 1
     # Rounding of the times must not add up: beyond one step the departure is judged per step.
     on_grid = bool((departure[~gap] <= ON_GRID * whole[~gap]).all())
     jitter = float(departure[~gap].max(initial=0.0))
-    far = ratio > BRIDGED + 1.5
-    place = np.where(gap if on_grid else far, BRIDGED + 2.0, whole if on_grid else ratio)
+    far = ratio > held + 1.5
+    place = np.where(gap if on_grid else far, held + 2.0, whole if on_grid else ratio)
     row = np.concatenate([[0.0], np.cumsum(place)])  # gaps are shortened, so memory stays linear
     size = int(np.floor(row[-1] + 1e-9)) + 1
     finite = np.isfinite(values)
@@ -260,7 +337,7 @@ def _even(record: Trajectory, keep: list[int], dt: float) -> _Even:
     out = np.empty((size, values.shape[1]))
     valid = np.ones(size, bool)
     filled = np.zeros(size, bool)
-    reach = BRIDGED + 1 + (1e-6 if on_grid else 0.5)
+    reach = bridged + 1 + (1e-6 if on_grid else 0.5)
     for column in range(values.shape[1]):
         good = finite[:, column]
         if not good.any():
@@ -274,6 +351,7 @@ def _even(record: Trajectory, keep: list[int], dt: float) -> _Even:
         before = known[np.maximum(right - 1, 0)]
         exact = np.abs(after - grid) < 1e-6
         inside = (right > 0) & (right < len(known)) & (after - before <= reach)
+        out[~(exact | inside), column] = np.nan
         valid &= exact | inside
         filled |= ~exact & inside & ((after - before > 2 - JITTER) | on_grid)
     away = np.abs(row - np.round(row))

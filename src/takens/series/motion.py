@@ -128,6 +128,7 @@ def _thinned(view: Observable, chosen: Embedding) -> tuple[Observable, Embedding
     kept = dataclasses.replace(
         view,
         series=tuple(s[::stride] for s in view.series),
+        gapped=tuple(s[::stride] for s in view.gapped),
         dt=view.dt * stride,
         findings=(*view.findings, note),
     )

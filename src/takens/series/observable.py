@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from takens.core import Finding, InvalidInput
-from takens.data import regular_segments
+from takens.data import gridded_records, regular_segments
 
 MAX_COMPONENTS = 4
 
@@ -20,7 +20,11 @@ class Observable:
     Parameters
     ----------
     series : tuple of array, each (time, n_components)
-        Zero mean and unit variance of the first component; dimensionless.
+        Zero mean and unit variance of the first component; dimensionless. Finite: runs of one or
+        two missing samples are bridged, longer ones separate stretches.
+    gapped : tuple of array, each (time, n_components)
+        The same, nothing bridged: NaN where a sample is missing. For estimators that use whatever
+        delay vectors and pairs there are; `series` itself where nothing is missing.
     dt : float
         Sampling step in `time_unit`.
     label : str
@@ -32,6 +36,7 @@ class Observable:
     """
 
     series: tuple[np.ndarray, ...]
+    gapped: tuple[np.ndarray, ...]
     dt: float
     time_unit: str
     label: str
@@ -44,6 +49,12 @@ class Observable:
     def n_samples(self) -> int:
         """Samples over all stretches."""
         return sum(len(s) for s in self.series)
+
+    @property
+    def missing(self) -> float:
+        """Share of the samples of `gapped` that are missing."""
+        whole = sum(len(s) for s in self.gapped)
+        return 1 - sum(int(np.isfinite(s).all(axis=1).sum()) for s in self.gapped) / max(whole, 1)
 
     @property
     def n_components(self) -> int:
@@ -83,8 +94,10 @@ def observable(data: Any) -> Observable:
     mean, spread = stacked.mean(axis=0), stacked.std(axis=0)
     alive = spread > 1e-12 * np.maximum(np.abs(mean), 1e-300)
     if not alive.any():
+        flat_lines = tuple(np.zeros((len(v), 1)) for v in cut.values)
         return Observable(
-            series=tuple(np.zeros((len(v), 1)) for v in cut.values),
+            series=flat_lines,
+            gapped=flat_lines,
             label=cut.names[0],
             unit=cut.units[0],
             scale=0.0,
@@ -94,11 +107,15 @@ def observable(data: Any) -> Observable:
             time_unit=cut.time_unit,
         )
     scaled = [(v[:, alive] - mean[alive]) / spread[alive] for v in cut.values]
+    broken = {"bridged", "split"} & {f.code for f in cut.findings}
+    raw = gridded_records(data).values if broken else ()
+    open_ = [(v[:, alive] - mean[alive]) / spread[alive] for v in raw] or scaled
     findings = list(cut.findings)
     if alive.sum() == 1:
         column = int(np.flatnonzero(alive)[0])
         return Observable(
             series=tuple(scaled),
+            gapped=tuple(open_),
             label=cut.names[column],
             unit=cut.units[column],
             scale=float(spread[column]),
@@ -123,6 +140,7 @@ def observable(data: Any) -> Observable:
     unit_scale = (flat @ axes[0]).std()
     return Observable(
         series=tuple(v @ axes[:n_kept].T / unit_scale for v in scaled),
+        gapped=tuple(v @ axes[:n_kept].T / unit_scale for v in open_),
         label=f"principal components of {int(alive.sum())} columns",
         unit="",
         scale=1.0,
@@ -151,11 +169,12 @@ class DelayVectors:
     n_components: int
 
     def successors(self, lead: int) -> np.ndarray:
-        """Row reached after `lead` samples, or -1 where the stretch has ended."""
+        """Row reached after `lead` samples, or -1 where it is missing or the stretch has ended."""
         n = len(self.clock)
-        rows = np.arange(n) + lead
-        inside = np.minimum(rows, n - 1)
-        return np.where((rows < n) & (self.clock[inside] == self.clock + lead), inside, -1)
+        rows = np.minimum(np.arange(n) + lead, n - 1)
+        if not np.array_equal(self.clock, self.clock[0] + np.arange(n)):  # rows are left out
+            rows = np.minimum(np.searchsorted(self.clock, self.clock + lead), n - 1)
+        return np.where(self.clock[rows] == self.clock + lead, rows, -1)
 
 
 def delay_vectors(series: tuple[np.ndarray, ...], dimension: int, delay: int) -> DelayVectors:
@@ -164,6 +183,7 @@ def delay_vectors(series: tuple[np.ndarray, ...], dimension: int, delay: int) ->
     Parameters
     ----------
     series : tuple of array, each (time, n_components)
+        A vector with a missing (NaN) coordinate is left out; the clock tells where.
     dimension, delay : int
         Number of blocks, and samples between them.
 
@@ -177,13 +197,17 @@ def delay_vectors(series: tuple[np.ndarray, ...], dimension: int, delay: int) ->
         n = len(values) - span
         if n > 0:
             blocks = [values[span - i * delay : span - i * delay + n] for i in range(dimension)]
-            points.append(np.concatenate(blocks, axis=1))
-            clock.append(offset + np.arange(n))
+            rows, times = np.concatenate(blocks, axis=1), offset + np.arange(n)
+            whole = np.isfinite(rows).all(axis=1)
+            if whole.any():
+                points.append(rows if whole.all() else rows[whole])
+                clock.append(times if whole.all() else times[whole])
         offset += len(values) + 10_000_000  # farther than any Theiler window
     if not points:
         raise InvalidInput(
-            f"Delay vectors of dimension {dimension} and delay {delay} span {span + 1} samples, "
-            f"more than any stretch holds ({max(map(len, series))}). Lower one of them."
+            f"Delay vectors of dimension {dimension} and delay {delay} span {span + 1} samples; "
+            f"the longest stretch has {max(map(len, series))}, and none holds a vector without a "
+            "missing value. Lower one of them."
         )
     return DelayVectors(
         points=np.concatenate(points),
