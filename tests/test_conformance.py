@@ -210,6 +210,10 @@ def test_result(name):
     testing.check_result(RESULTS[name]())
 
 
+def observed_map():
+    return learn.NVAR(n_lags=2, spacing=1, degree=2).fit(10 + SIGNAL).model.in_units()
+
+
 # Maps made from other systems: a maker, and a state where the map is smooth.
 DERIVED = {
     "Iterate": (lambda: dynamics.iterate(systems.HenonMap(), 3), [0.3, 0.1]),
@@ -218,6 +222,7 @@ DERIVED = {
         lambda: dynamics.poincare_map(systems.Rossler(), ("y", 0.0), dt=0.1, direction=-1),
         [-5.0, 0.02],
     ),
+    "ObservedMap": (observed_map, [9.9, 10.2]),
 }
 
 

@@ -75,6 +75,15 @@ def test_known_attractors_keep_their_numbers_and_new_ones_follow():
     np.testing.assert_allclose(found.attractors[1].centre, [-1, 0], atol=1e-5)
 
 
+def test_basins_on_a_grid_keep_the_numbers_of_known_attractors():
+    grid = {"x": np.linspace(-2.0, 2.0, 20), "y": np.linspace(-1.0, 1.0, 4)}
+    right = attractors(Wells(), [[1.0, 0.0], [2.0, 1.0]], **FAST)
+    found = basins_of_attraction(Wells(), grid, known=right, **FAST)
+    assert found.attractors[0] is right.attractors[0]
+    np.testing.assert_array_equal(found.labels, np.tile(grid["x"][:, None] < 0, (1, 4)))
+    assert found.provenance["scale"] == right.provenance["scale"]
+
+
 def test_stability_of_nothing_raises():
     with pytest.raises(NumericalFailure, match="non-finite"):
         basin_stability(LogisticMap(), {"x": (2.0, 3.0)}, n_samples=20)
@@ -167,6 +176,9 @@ def test_malformed_questions_are_refused():
         basin_stability(HenonMap(), [(0, 1)])
     with pytest.raises(InvalidInput, match="known is list"):
         basin_stability(HenonMap(), {"x": (0, 1), "y": (0, 1)}, known=[])
+    named = attractors(Wells(), [[1.0, 0.0], [2.0, 1.0]], **FAST)
+    with pytest.raises(InvalidInput, match=r"known has the components x, y; LogisticMap has: x\."):
+        basins_of_attraction(LogisticMap(r=3.2), {"x": [0.1, 0.2]}, known=named)
     with pytest.raises(InvalidInput, match="box_size = 1"):
         basin_entropy(np.zeros((4, 4), dtype=int), box_size=1)
     with pytest.raises(InvalidInput, match="whole numbers that label"):

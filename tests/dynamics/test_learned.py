@@ -21,7 +21,12 @@ def models():
     times = np.arange(0, 12, DT)
     found = dynamics.trajectories(systems.Lorenz63(), starts, times, parameters={"rho": rho})
     records = [
-        Trajectory(times=times, states=states, inputs=np.full((len(times), 1), value))
+        Trajectory(
+            times=times,
+            states=states,
+            inputs=np.full((len(times), 1), value),
+            names=("x", "y", "z"),
+        )
         for states, value in zip(found.states, rho, strict=True)
     ]
     learner = learn.NVAR(n_lags=1, spacing=1, degree=4, noise=0.0)
@@ -81,3 +86,30 @@ def test_orbit_diagram(models):
         else:
             assert np.ptp(seen[:, 2]) > 10
             assert true[:, 2].min() - 8 < seen[:, 2].min() < seen[:, 2].max() < true[:, 2].max() + 8
+
+
+@pytest.mark.parametrize(("rho", "least"), [(16.0, 0.99), (20.0, 0.88)])
+def test_basins(models, rho, least):
+    """Which of two equilibria is reached, on a plane; at 20 the boundary is far more folded."""
+    grid = {"x": np.linspace(-15, 15, 25), "y": np.linspace(-20, 20, 25)}
+    plane = [0.0, 0.0, rho - 1]
+    truth = dynamics.basins_of_attraction(systems.Lorenz63(rho=rho), grid, x0=plane, dt=0.2)
+    c = np.sqrt(8 / 3 * (rho - 1))
+    np.testing.assert_allclose(truth.attractors[0].centre, [-c, -c, rho - 1], atol=1e-5)
+    for model in models[:2]:
+        learned = dynamics.iterate(dynamics.with_input(model.in_units(), [rho]), 20)
+        found = dynamics.basins_of_attraction(learned, grid, x0=plane, known=truth)
+        assert len(found.attractors) == 2
+        assert np.mean(found.labels == truth.labels) > least
+        assert found.shares[0].value == pytest.approx(0.5, abs=0.05)  # by symmetry
+
+
+def test_attractors_of_a_model_are_found_without_the_truth(models):
+    """Both of them, in the units of the data."""
+    learned = dynamics.iterate(dynamics.with_input(models[0].in_units(), [16.0]), 20)
+    starts = [[-5.0, -5.0, 15.0], [5.0, 5.0, 15.0], [1.0, 8.0, 20.0], [-1.0, -8.0, 20.0]]
+    found = dynamics.attractors(learned, starts)
+    c = np.sqrt(40.0)
+    centres = [a.centre for a in found.attractors]
+    np.testing.assert_allclose(centres, [[-c, -c, 15.0], [c, c, 15.0]], atol=1e-2)
+    np.testing.assert_array_equal(found.labels[:2], [0, 1])

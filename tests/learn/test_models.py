@@ -9,7 +9,7 @@ import sys
 import numpy as np
 import pytest
 
-from takens.core import InvalidInput, Recording, Trajectory
+from takens.core import InvalidInput, Recording, Trajectory, WrongKind
 from takens.data import regular_segments
 from takens.learn import (
     DMD,
@@ -257,6 +257,40 @@ def test_moments_do_not_depend_on_chunks():
 def test_wrong_questions_are_refused(make, message):
     with pytest.raises(InvalidInput, match=message):
         make()
+
+
+@pytest.mark.parametrize("estimator", ALL, ids=lambda e: type(e).__name__)
+def test_a_model_in_the_units_of_the_data_has_the_same_orbits(estimator):
+    x = np.stack([100 + autoregression(0.7, 300), 1e-3 * autoregression(0.4, 300)], axis=1)
+    model = estimator.fit(x).model
+    plain = model.in_units()
+    assert plain.names == model.names
+    state, same = model.encode(x[:40]), x[39 : 39 - model.window : -1].reshape(-1)
+    for n in range(3):
+        state, same = model.step(n, state), plain.step(n, same)
+    np.testing.assert_allclose(model.observe(state), same[:2], rtol=1e-9)
+    np.testing.assert_allclose(model.observe(state[-2:]), same[-2:], rtol=1e-9)
+
+
+def test_an_input_passes_to_the_model_in_the_units_of_the_data():
+    u = np.sin(np.arange(200.0))[:, None]
+    x = np.zeros((200, 1))
+    for i in range(199):
+        x[i + 1] = 0.5 * x[i] + 3 * u[i] + 7
+    model = LinearAutoregression(order=1).fit(
+        Trajectory(times=np.arange(200.0), states=x, inputs=u)
+    ).model.in_units()  # fmt: skip
+    np.testing.assert_allclose(model.step(0, np.array([20.0]), np.array([0.3])), [17.9], rtol=1e-6)
+
+
+def test_a_reduced_model_has_no_state_in_the_units_of_the_data():
+    x = np.outer(autoregression(0.7, 100), np.ones(30)) + 1e-6 * np.eye(100, 30)
+    model = DMD(rank=1).fit(x).model
+    small = dataclasses.replace(
+        model, frame=fit_frame(regular_segments(x), 4)[0].system()
+    )  # fmt: skip
+    with pytest.raises(WrongKind, match="sees 1 components of 30 columns"):
+        small.in_units()
 
 
 def test_short_history_is_refused():

@@ -20,7 +20,7 @@ from takens.dynamics.attractors import (
     prepared,
     settings,
 )
-from takens.dynamics.basins import BasinsOfAttraction, through
+from takens.dynamics.basins import BasinsOfAttraction, recognised, through
 from takens.dynamics.door import counts, describe, evolution, fraction
 from takens.dynamics.places import Attractor
 from takens.dynamics.settling import explore
@@ -184,18 +184,12 @@ def basin_stability(
     fraction(level=level)
     box = checked_bounds(system, bounds)
     starts = drawn(system, box, x0, n_samples, seed)
-    if known is not None and not isinstance(known, (Attractors, BasinsOfAttraction)):
-        raise InvalidInput(
-            f"known is {type(known).__name__}; expected what `attractors` or "
-            "`basins_of_attraction` returned."
-        )
-    scale = None if known is None else np.array(known.provenance["scale"])
+    given, scale = recognised(system, known)
     search = prepared(
         system, starts, dt=dt, n_transient=n_transient, n_steps=n_steps, n_pilots=n_pilots,
         tolerance=tolerance, wrap=wrap, escape=escape, u=u, seed=seed, progress=progress,
         scale=scale,
     )  # fmt: skip
-    given = () if known is None else known.attractors
     found, labels, _ = explore(search, starts, seed, given)
     shares, diverged, undecided = counted_shares(
         labels, len(found), level, f"Wilson interval, {n_samples} independent starts"

@@ -11,6 +11,7 @@ import numpy as np
 from takens.core import AbstractResult, Estimate, InvalidInput, require
 from takens.core.system import AbstractSystem
 from takens.dynamics.attractors import (
+    Attractors,
     counted_shares,
     doubts,
     draw,
@@ -43,7 +44,7 @@ class BasinsOfAttraction(AbstractResult):
     steps : array, as `labels`
         Steps after which that was certain, a measure of the transient; NaN where undecided.
     attractors : tuple of Attractor
-        Ordered by their centres, the first component first.
+        Those given, then new ones ordered by their centres, the first component first.
     shares : tuple of Estimate
         Fraction of the grid in each basin. The grid is no random sample; its interval is that of
         as many independent draws, which is too wide for smooth boundaries.
@@ -109,6 +110,7 @@ def basins_of_attraction(
     grid: Mapping[str, Any],
     *,
     x0: Any = None,
+    known: Attractors | BasinsOfAttraction | None = None,
     dt: float = 1.0,
     n_transient: int = 500,
     n_steps: int = 500,
@@ -136,6 +138,9 @@ def basins_of_attraction(
         ``{"x": np.linspace(-2, 2, 200), "y": np.linspace(-2, 2, 200)}``.
     x0 : array, shape (dim,), optional
         The state through which a slice is laid: what the components not in `grid` start from.
+    known : Attractors or BasinsOfAttraction, optional
+        Attractors found before, of this system or of another, which keep their numbers; with them
+        come their scales, and the search by pilots is left out. Others that are met are added.
     dt, n_transient, n_steps, n_pilots, tolerance, wrap, escape, u
         As in `attractors`; a component's scale is the range of its grid.
     level : float
@@ -157,7 +162,7 @@ def basins_of_attraction(
         If `system` is a diffusion or no system.
     InvalidInput
         If a component of the grid is unknown, its values do not increase, components are missing
-        and no `x0` is given, or a number is out of range.
+        and no `x0` is given, a number is out of range, or what is `known` fits no state.
     NumericalFailure
         If all starts diverge, or none is decided, and `throw`.
 
@@ -183,11 +188,13 @@ def basins_of_attraction(
     axes = checked_grid(system, grid)
     starts = grid_starts(system, axes, x0)
     fraction(level=level)
+    given, scale = recognised(system, known)
     search = prepared(
         system, starts, dt=dt, n_transient=n_transient, n_steps=n_steps, n_pilots=n_pilots,
         tolerance=tolerance, wrap=wrap, escape=escape, u=u, seed=seed, progress=progress,
+        scale=scale,
     )  # fmt: skip
-    found, labels, steps = explore(search, starts, seed)
+    found, labels, steps = explore(search, starts, seed, given)
     shape = tuple(len(values) for values in axes.values())
     shares, diverged, undecided = counted_shares(
         labels, len(found), level, "Wilson interval, as if the grid were independent draws"
@@ -207,6 +214,31 @@ def basins_of_attraction(
         cautions=doubts(found, labels),
         provenance=describe(system) | settings(search, dt, seed),
     )
+
+
+def recognised(
+    system: AbstractSystem, known: Any
+) -> tuple[tuple[Attractor, ...], np.ndarray | None]:
+    """The attractors in an earlier result, and the scale (dim,) at which they were told apart.
+
+    Raises
+    ------
+    InvalidInput
+        If it is no such result, or its states have other components.
+    """
+    if known is None:
+        return (), None
+    if not isinstance(known, (Attractors, BasinsOfAttraction)):
+        raise InvalidInput(
+            f"known is {type(known).__name__}; expected what `attractors` or "
+            "`basins_of_attraction` returned."
+        )
+    if known.components != tuple(system.names):
+        raise InvalidInput(
+            f"known has the components {', '.join(known.components[:8])}; {type(system).__name__} "
+            f"has: {', '.join(system.names[:8])}. Give attractors in the same coordinates."
+        )
+    return known.attractors, np.array(known.provenance["scale"])
 
 
 def checked_grid(system: AbstractSystem, grid: Any) -> dict[str, np.ndarray]:

@@ -13,7 +13,7 @@ import numpy as np
 from takens.core import InvalidInput, WrongKind
 from takens.core.system import AbstractFlow, AbstractMap, AbstractSystem
 from takens.interop.equations import Kind, SymbolicSystem, number, sympy_module
-from takens.learn.maps import AbstractDelayMap
+from takens.learn.maps import AbstractDelayMap, ObservedMap
 from takens.systems.algebra import Algebra, objects
 from takens.systems.expressions import parameter_arrays, rule
 from takens.systems.known import AbstractKnown
@@ -81,7 +81,7 @@ def symbolic(
     observed = isinstance(system, AbstractDelayMap) and coordinates == "observed"
     kind: Kind = "map" if isinstance(system, AbstractMap) else (
         "flow" if isinstance(system, AbstractFlow) else "diffusion")  # fmt: skip
-    labels = _observed_labels(system) if observed else tuple(system.names)
+    labels = ObservedMap(system).names if observed else tuple(system.names)
     inputs = _input_names(system, n_inputs)
     taken = set(_RESERVED)
     states = [sp.Symbol(_identifier(label, taken)) for label in labels]
@@ -137,20 +137,7 @@ def _checked(system: Any, parameters: str, coordinates: str) -> None:
 
 
 def _observed_step(model: AbstractDelayMap, n: Any, y: Any, u: Any) -> Any:
-    """One step between observations, newest first: encode the window, advance, decode."""
-    import jax.numpy as jnp
-
-    x = model.frame.encode(y.reshape(model.window, -1)).reshape(-1)
-    new = model.frame.decode(model.advance(n, x, u))
-    return jnp.concatenate([new, y[: y.shape[0] - new.shape[0]]])
-
-
-def _observed_labels(model: AbstractDelayMap) -> tuple[str, ...]:
-    return tuple(
-        name if lag == 0 else f"{name}[-{lag}]"
-        for lag in range(model.window)
-        for name in model.observed
-    )
+    return ObservedMap(model).step(n, y, u)
 
 
 def _input_names(system: AbstractSystem, n_inputs: int | None) -> tuple[str, ...]:

@@ -19,8 +19,13 @@ from takens.learn.simulate import simulate as simulate
 if TYPE_CHECKING:
     from takens.learn.maps import AbstractDelayMap as AbstractDelayMap
     from takens.learn.maps import Frame as Frame
+    from takens.learn.maps import ObservedMap as ObservedMap
 
-_SYSTEMS = ("AbstractDelayMap", "Frame")  # need JAX, and are imported when first used
+_SYSTEMS = (
+    "AbstractDelayMap",
+    "Frame",
+    "ObservedMap",
+)  # need JAX, and are imported when first used
 
 
 def __getattr__(name: str) -> Any:

@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from takens.core import InvalidInput
+from takens.core import InvalidInput, WrongKind
 from takens.core.system import AbstractMap, parameter
 from takens.learn.host import folded
 from takens.learn.polynomial import monomial_table, monomials
@@ -118,9 +118,61 @@ class AbstractDelayMap(AbstractMap):
         """The newest observation in a state, shape (dim,), in the units of the columns."""
         return self.frame.decode(x[: self.frame.n_coordinates])
 
+    def in_units(self) -> "ObservedMap":
+        """The same map on the window in the units of the columns; see `ObservedMap`.
+
+        Raises
+        ------
+        WrongKind
+            If the model sees fewer components than there are columns.
+        """
+        basis = self.frame.basis
+        if basis is not None and basis.shape[1] < basis.shape[0]:
+            raise WrongKind(
+                f"This model sees {basis.shape[1]} components of {basis.shape[0]} columns, so that "
+                "a state in the units of the columns is not one of its own. Ask it in its own "
+                "coordinates, with `encode` before and `observe` after."
+            )
+        return ObservedMap(model=self)
+
     def delays(self, x: Any) -> Any:
         """The coordinates at `lags`, newest first, shape (len(lags) * n_coordinates,)."""
         return x.reshape(self.window, -1)[jnp.asarray(self.lags)].reshape(-1)
+
+
+class ObservedMap(AbstractMap):
+    r"""A learned map whose state is the window in the units of the observed columns.
+
+    With F the map in the coordinates of its frame, and E the change to them of each row of the
+    window, :math:`y_{n+1} = E^{-1}(F(E(y_n)))`: the same orbits, exponents and multipliers.
+
+    Parameters
+    ----------
+    model : AbstractDelayMap
+        Its frame has as many coordinates as there are columns.
+
+    Notes
+    -----
+    Starts, grids and answers are then in the units of the data, and comparable between models and
+    with a system known otherwise. The input is in its own units already.
+    """
+
+    model: AbstractDelayMap
+
+    @property
+    def names(self) -> tuple[str, ...]:  # type: ignore[override]
+        """Columns at each delay, such as ``"x"``, ``"x[-1]"``."""
+        return tuple(
+            name if lag == 0 else f"{name}[-{lag}]"
+            for lag in range(self.model.window)
+            for name in self.model.observed
+        )
+
+    def step(self, n: Any, x: Any, u: Any = None) -> Any:
+        """The window one sample later, flattened with the newest first, shape (dim,)."""
+        coordinates = self.model.frame.encode(x.reshape(self.model.window, -1)).reshape(-1)
+        new = self.model.frame.decode(self.model.advance(n, coordinates, u))
+        return jnp.concatenate([new, x[: x.shape[0] - new.shape[0]]])
 
 
 class PersistenceMap(AbstractDelayMap):
