@@ -60,6 +60,10 @@ RESULTS = {
         systems.LogisticMap(r=5.0), np.linspace(0.05, 0.95, 400)[:, None], [[0, 1]], max_time=20
     ),
     "Embedding": lambda: series.embedding(SIGNAL),
+    "DelayedInformation": lambda: series.delayed_information(SIGNAL, max_lag=3),
+    "NonuniformEmbedding": lambda: series.nonuniform_embedding(SIGNAL, throw=False),
+    "SingularEmbedding": lambda: series.singular_embedding(SIGNAL, window=4),
+    "Sampling": lambda: series.sampling(SIGNAL),
     "Spectrum": lambda: series.spectrum(SIGNAL),
     "Stationarity": lambda: series.stationarity(SIGNAL),
     "Sufficiency": lambda: series.data_sufficiency(SIGNAL),

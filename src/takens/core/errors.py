@@ -43,6 +43,9 @@ class Status(enum.Enum):
         "An explicit method crawls here: some rates are much faster than the motion. "
         "Give `integrator=Implicit()`."
     )
+    NO_EMBEDDING = (
+        "No further coordinate improves the prediction of neighbours: noise, or a record too short."
+    )
     NOT_CONVERGED = "The iteration did not converge. Allow more steps or start elsewhere."
 
 

@@ -1,5 +1,6 @@
 """What data alone tell: state space, determinism, exponents, dimensions, and the kind of motion."""
 
+from takens.series.coordinates import delay_coordinates as delay_coordinates
 from takens.series.decision import Evidence as Evidence
 from takens.series.dimension import CorrelationDimension as CorrelationDimension
 from takens.series.dimension import correlation_dimension as correlation_dimension
@@ -10,8 +11,16 @@ from takens.series.entropy import PermutationEntropy as PermutationEntropy
 from takens.series.entropy import permutation_entropy as permutation_entropy
 from takens.series.exponent import LargestLyapunov as LargestLyapunov
 from takens.series.exponent import largest_lyapunov as largest_lyapunov
+from takens.series.information import DelayedInformation as DelayedInformation
+from takens.series.information import delayed_information as delayed_information
 from takens.series.motion import Motion as Motion
 from takens.series.motion import kind_of_motion as kind_of_motion
+from takens.series.nonuniform import NonuniformEmbedding as NonuniformEmbedding
+from takens.series.nonuniform import nonuniform_embedding as nonuniform_embedding
+from takens.series.sampling import Sampling as Sampling
+from takens.series.sampling import sampling as sampling
+from takens.series.singular import SingularEmbedding as SingularEmbedding
+from takens.series.singular import singular_embedding as singular_embedding
 from takens.series.spectrum import Spectrum as Spectrum
 from takens.series.spectrum import spectrum as spectrum
 from takens.series.stationarity import Stationarity as Stationarity
