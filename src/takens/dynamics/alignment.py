@@ -14,7 +14,15 @@ import numpy as np
 from takens.core import AbstractResult, Estimate, Finding, InvalidInput, Status, require
 from takens.core.system import TimeMap
 from takens.dynamics.dimension import jackknife
-from takens.dynamics.door import block_estimate, counts, describe, evolution, fraction, state
+from takens.dynamics.door import (
+    an_input,
+    block_estimate,
+    counts,
+    describe,
+    evolution,
+    fraction,
+    state,
+)
 from takens.dynamics.lyapunov import first_frame
 from takens.dynamics.tangent import push
 
@@ -225,11 +233,12 @@ def generalised_alignment_index(
     fraction(level=level)
     if not (isinstance(order, (int, np.integer)) and 2 <= order <= system.dim):
         raise InvalidInput(
-            f"order = {order} for a system of dimension {system.dim}; expected 2 to "
+            f"order = {order!r} for a system of dimension {system.dim}; expected 2 to "
             f"{system.dim} vectors."
         )
     if n_steps < LEAST_STEPS:
         raise InvalidInput(f"n_steps = {n_steps}; the laws need {LEAST_STEPS} or more.")
+    u = an_input(system, u)
     x = _ahead(step_map, x, np.asarray(n_transient), u)
     carry: Any = (x, first_frame(int(order), system.dim, seed), np.eye(order), np.asarray(0.0))
     logs, orbit = [], []
@@ -250,7 +259,7 @@ def generalised_alignment_index(
     if status is Status.OK:
         seen = np.concatenate(orbit)
         probes = seen[np.linspace(0, n_steps - 1, PROBES).astype(int)]
-        volume = float(np.mean(np.asarray(_log_volume(step_map, probes, u)))) / step
+        volume = float(np.mean(np.asarray(_log_volume(step_map, probes, u)))) / abs(step)
         if abs(volume) > 1e-3:
             cautions.append(Finding(
                 code="volume-not-preserved",
@@ -353,11 +362,12 @@ def _assembled(
     n = len(curve)
     times = step * np.arange(1, n + 1)
     with np.errstate(invalid="ignore"):  # an index that is exactly zero has no rate
-        late = np.diff(curve[n // 2 - 1 :]) / step
+        late = np.diff(curve[n // 2 - 1 :]) / abs(step)  # per time elapsed, backward too
     slopes = np.array([part.mean() for part in np.array_split(late, BLOCKS)])
     rate = block_estimate(-slopes, level=level)
     decade = slice(max(n // 10, 1) - 1, n)
-    log_t, log_g = np.log(times[decade]), curve[decade]
+    elapsed = np.abs(times)
+    log_t, log_g = np.log(elapsed[decade]), curve[decade]
     # Equal weight to equal steps of log t, or the end would decide alone.
     bins = np.clip(((log_t - log_t[0]) / np.ptp(log_t) * BLOCKS).astype(int), 0, BLOCKS - 1)
     size = np.maximum(np.bincount(bins, minlength=BLOCKS), 1)
@@ -365,7 +375,7 @@ def _assembled(
     def mean(values: np.ndarray) -> np.ndarray:
         return np.bincount(bins, values, minlength=BLOCKS) / size
 
-    points = np.stack([mean(log_t), mean(log_g), mean(times[decade])], axis=1)
+    points = np.stack([mean(log_t), mean(log_g), mean(elapsed[decade])], axis=1)
     return AlignmentIndex(
         name=name, order=order, times=times, log_index=curve, rate=rate,
         power=_power(points, level), exponential_misfit=_misfit(points[:, 2], points[:, 1]),

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from takens.core import Finding, InvalidInput, Status
-from takens.dynamics.door import a_system, counts
+from takens.dynamics.door import a_system, an_input, counts
 from takens.dynamics.fixed_points import FixedPoints, assembled, autonomous
 from takens.dynamics.krawczyk import certified_radius
 from takens.dynamics.polynomials import PolynomialSystem, Roots, all_roots, polynomial_system
@@ -40,7 +40,8 @@ def all_fixed_points(
     -------
     FixedPoints
         `certified` for each point; `complete` where every path is accounted for. No point at all
-        is an answer too.
+        is an answer too. Status NOT_APPLICABLE with a caution where a component never changes, so
+        that fixed points fill curves or more.
 
     Raises
     ------
@@ -72,6 +73,7 @@ def all_fixed_points(
     """
     a_system(system)
     counts(max_paths=max_paths, seed=seed)
+    u = an_input(system, u)
     autonomous(system, np.random.default_rng(seed).normal(size=(2, system.dim)), u)
     polynomials = polynomial_system(system, u)
     degrees = polynomials.degrees
@@ -128,10 +130,10 @@ def _distinct(candidates: np.ndarray, known: np.ndarray, scale: np.ndarray) -> n
 
 
 def _without_a_variable(system: Any, polynomials: PolynomialSystem, u: Any) -> FixedPoints:
-    """A component of the rule is constant: no point if it differs from zero, else no isolated one."""
+    """A component of the rule is constant: no point if it is not zero, else no isolated one."""
     constant = polynomials.coefficients[polynomials.degrees == 0]
     none = bool(np.abs(constant).max() > 0)
-    cautions = [] if none else [_not_isolated(0)]
+    cautions = [] if none else [_everywhere(polynomials)]
     empty = np.zeros((0, system.dim))
     return assembled(system, empty, np.zeros(0, dtype=int), u,
                      Status.OK if none else Status.NOT_APPLICABLE, cautions, {}, complete=none)  # fmt: skip
@@ -151,10 +153,25 @@ def _cautions(roots: Roots) -> list[Finding]:
     return found
 
 
+def _everywhere(polynomials: PolynomialSystem) -> Finding:
+    """Components that vanish for every state leave too few equations for isolated points."""
+    idle = int(np.sum(~polynomials.coefficients.any(axis=1)))
+    if idle == len(polynomials.coefficients):
+        text = "Every state is a fixed point: the rule never moves it."
+    else:
+        text = (
+            f"{idle} of {len(polynomials.coefficients)} components never change: fixed points, if "
+            "there are any, are not isolated but fill curves or more."
+        )
+    return Finding(
+        code="not-isolated", text=text, level="serious",
+        action="There is no list of them. Take the idle components out of the state as parameters.",
+    )  # fmt: skip
+
+
 def _not_isolated(n: int) -> Finding:
-    where = f"{n} path(s) ended" if n else "The rule vanishes in one component; its roots lie"
     return Finding(
         code="singular-roots",
-        text=f"{where} where the Jacobian is singular.",
+        text=f"{n} path(s) ended where the Jacobian is singular.",
         action="Roots there coincide or fill a curve; their number and place are not certified.",
     )

@@ -10,7 +10,15 @@ import numpy as np
 
 from takens.core import AbstractResult, Estimate, Finding, InvalidInput, Status, require
 from takens.core.system import AbstractSystem
-from takens.dynamics.door import counts, describe, evolution, fraction, states
+from takens.dynamics.door import (
+    a_number,
+    an_input,
+    counts,
+    describe,
+    evolution,
+    fraction,
+    states,
+)
 from takens.dynamics.places import LOST, UNDECIDED, Attractor, Search, Space
 from takens.dynamics.settling import explore
 
@@ -211,6 +219,8 @@ def prepared(
         If a number is out of range or an angle unknown.
     """
     counts(n_transient=n_transient, n_steps=n_steps, n_pilots=n_pilots, seed=seed)
+    a_number(escape=escape)
+    u = an_input(system, u)
     fraction(tolerance=tolerance)
     if n_steps < 20:
         raise InvalidInput(f"n_steps = {n_steps}; a return needs 20 recorded steps or more.")
@@ -221,7 +231,12 @@ def prepared(
     if scale is None:
         scale = np.where(high > low, high - low, np.maximum(np.abs(middle), 1.0))
     turns = np.zeros(system.dim)
+    if wrap is not None and not isinstance(wrap, Mapping):
+        raise InvalidInput(
+            f"wrap is {type(wrap).__name__}; expected a mapping from names of angles to their periods."
+        )
     for name, period in (wrap or {}).items():
+        a_number(**{f"wrap[{name!r}]": period})
         if name not in system.names or not (np.isfinite(period) and period > 0):
             raise InvalidInput(
                 f"wrap holds {name!r}: {period!r}. Give names among {', '.join(system.names)}, "

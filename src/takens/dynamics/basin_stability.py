@@ -21,7 +21,7 @@ from takens.dynamics.attractors import (
     settings,
 )
 from takens.dynamics.basins import BasinsOfAttraction, recognised, through
-from takens.dynamics.door import counts, describe, evolution, fraction
+from takens.dynamics.door import counts, describe, evolution, fraction, numbers
 from takens.dynamics.places import Attractor
 from takens.dynamics.settling import explore
 
@@ -226,7 +226,7 @@ def checked_bounds(system: AbstractSystem, bounds: Any) -> dict[str, tuple[float
         )
     box = {}
     for name, given in bounds.items():
-        ends = np.array(given, dtype=float)
+        ends = numbers(given, f"bounds[{name!r}]")
         if name not in system.names:
             raise InvalidInput(
                 f"bounds name {name!r}; {type(system).__name__} has: {', '.join(system.names[:8])}."

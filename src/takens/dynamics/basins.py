@@ -21,7 +21,7 @@ from takens.dynamics.attractors import (
     prepared,
     settings,
 )
-from takens.dynamics.door import describe, evolution, fraction, state
+from takens.dynamics.door import describe, evolution, fraction, numbers, state
 from takens.dynamics.places import Attractor
 from takens.dynamics.settling import explore
 
@@ -212,7 +212,9 @@ def basins_of_attraction(
         undecided=undecided,
         status=status,
         cautions=doubts(found, labels),
-        provenance=describe(system) | settings(search, dt, seed),
+        provenance=describe(system)
+        | settings(search, dt, seed)
+        | {"through": through(system, tuple(axes), x0).tolist()},
     )
 
 
@@ -256,7 +258,7 @@ def checked_grid(system: AbstractSystem, grid: Any) -> dict[str, np.ndarray]:
         )
     axes = {}
     for name, given in grid.items():
-        values = np.array(given, dtype=float)
+        values = numbers(given, f"grid[{name!r}]")
         if name not in system.names:
             raise InvalidInput(
                 f"grid names {name!r}; {type(system).__name__} has: {', '.join(system.names[:8])}."

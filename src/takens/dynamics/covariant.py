@@ -14,6 +14,7 @@ import numpy as np
 from takens.core import AbstractResult, Finding, InvalidInput, Status, require
 from takens.core.system import TimeMap
 from takens.dynamics.door import (
+    an_input,
     counts,
     describe,
     evolution,
@@ -244,6 +245,7 @@ def covariant_lyapunov_vectors(
     step_map = evolution(system, dt)
     x = state(system, x0)
     counts(n_steps=n_steps, n_transient=n_transient, n_backward=n_backward, seed=seed)
+    u = an_input(system, u)
     fraction(level=level)
     k = system.dim if n_vectors is None else n_vectors
     if not (isinstance(k, (int, np.integer)) and 1 <= k <= system.dim):

@@ -13,7 +13,7 @@ import numpy as np
 
 from takens.core import AbstractResult, Finding, InvalidInput, Status, WrongKind, require
 from takens.core.system import AbstractFlow
-from takens.dynamics.door import a_system, counts, describe, state
+from takens.dynamics.door import a_number, a_system, an_input, counts, describe, state
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -291,10 +291,13 @@ def checked(dt: float, direction: int, max_time: float | None) -> None:
     InvalidInput
         If one is out of range.
     """
+    a_number(dt=dt)
     if not (np.isfinite(dt) and dt != 0):
         raise InvalidInput(f"dt = {dt}; expected a finite, nonzero interval between two looks.")
-    if direction not in (-1, 0, 1):
+    if isinstance(direction, bool) or direction not in (-1, 0, 1):
         raise InvalidInput(f"direction = {direction!r}; expected 1 (up), -1 (down) or 0 (both).")
+    if max_time is not None:
+        a_number(max_time=max_time)
     if max_time is not None and not (np.isfinite(max_time) and max_time / dt > 0):
         raise InvalidInput(f"max_time = {max_time}; expected a finite time with the sign of dt.")
 
@@ -324,6 +327,28 @@ def cautions_of(found: Found, wanted: int) -> tuple[Finding, ...]:
             action="They are sensitive to every error; move the surface.",
         ))  # fmt: skip
     return tuple(cautions)
+
+
+def _an_event(event: Any, x: np.ndarray) -> None:
+    """Nothing, if `event` is a function of time and state that has a value at the start.
+
+    Raises
+    ------
+    InvalidInput
+        If it is something else.
+    """
+    if not callable(event):
+        raise InvalidInput(f"event is {event!r}; expected a function event(t, x), written in JAX.")
+    found = jax.eval_shape(event, jnp.zeros(()), jnp.asarray(x))
+    if jnp.shape(found) != () or not jnp.issubdtype(jnp.result_type(found), jnp.floating):
+        raise InvalidInput(
+            f"event(t, x) has shape {jnp.shape(found)} and type {jnp.result_type(found)}; "
+            "expected one number, shape (), that is real. Return a value that changes sign at the surface."
+        )
+    if np.isnan(event(jnp.zeros(()), jnp.asarray(x))):
+        raise InvalidInput(
+            "event(t, x) is NaN at the start. Write it so that it has a value there."
+        )
 
 
 def crossings(
@@ -405,9 +430,8 @@ def crossings(
     x = state(flow, x0)
     counts(n_crossings=n_crossings, n_transient=n_transient)
     checked(dt, direction, max_time)
-    shape = jax.eval_shape(event, jnp.zeros(()), jnp.asarray(x)).shape
-    if shape != ():
-        raise InvalidInput(f"event(t, x) has shape {shape}; expected one number, shape ().")
+    _an_event(event, x)
+    u = an_input(flow, u)
     found = all_crossings(
         flow, event, x[None], dt=dt, direction=direction, n_crossings=n_crossings,
         n_transient=n_transient, max_time=max_time, u=u, progress=progress,

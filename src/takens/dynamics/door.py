@@ -9,7 +9,7 @@ from typing import Any
 import equinox as eqx
 import numpy as np
 
-from takens.core import Estimate, Fit, InvalidInput, WrongKind
+from takens.core import Estimate, Fit, InvalidInput, TakensError, WrongKind
 from takens.core.system import AbstractDiffusion, AbstractMap, AbstractSystem, TimeMap
 
 
@@ -79,13 +79,13 @@ def numbers(value: Any, what: str) -> np.ndarray:
     return np.asarray(array.filled(np.nan))
 
 
-def an_input(u: Any) -> np.ndarray | None:
-    """A constant input of shape (input,), or none.
+def an_input(system: Any, u: Any) -> np.ndarray | None:
+    """A constant input of shape (input,) that the system listens to, or none.
 
     Raises
     ------
     InvalidInput
-        If it has another shape or is not finite.
+        If it has another shape, is not finite, or is ignored by the rule of the system.
     """
     if u is None:
         return None
@@ -95,7 +95,8 @@ def an_input(u: Any) -> np.ndarray | None:
             f"u has shape {array.shape}; expected (input,), a constant. Give one value for each "
             "input, as a list."
         )
-    return _finite(array, "u")
+    heard(a_system(system), _finite(array, "u"))
+    return array
 
 
 def heard(system: AbstractSystem, u: np.ndarray) -> None:
@@ -104,7 +105,8 @@ def heard(system: AbstractSystem, u: np.ndarray) -> None:
     Raises
     ------
     InvalidInput
-        If it does not, since an input that is accepted and ignored would mislead.
+        If it does not, since an input that is accepted and ignored would mislead, or if the rule
+        takes no input of that shape.
     """
     import jax
     import jax.numpy as jnp
@@ -117,7 +119,15 @@ def heard(system: AbstractSystem, u: np.ndarray) -> None:
             return system.drift(zero, x, u), system.diffusion(zero, x, u)
         return system.vector_field(zero, x, u)  # type: ignore[attr-defined]
 
-    traced = jax.make_jaxpr(rule)(jnp.asarray(u)).jaxpr
+    try:
+        traced = jax.make_jaxpr(rule)(jnp.asarray(u)).jaxpr
+    except (TypeError, ValueError, IndexError) as error:
+        if isinstance(error, TakensError):
+            raise
+        raise InvalidInput(
+            f"u has shape {np.shape(u)}, which does not fit the rule of {type(system).__name__} "
+            f"({_short(str(error))}). Give one value for each input that it takes."
+        ) from None
     used = [v for equation in traced.eqns for v in equation.invars] + list(traced.outvars)
     if not any(v is traced.invars[0] for v in used):
         raise InvalidInput(

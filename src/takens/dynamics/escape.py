@@ -369,7 +369,7 @@ def escape_times(
     a_number(max_time=max_time, dt=dt)
     if not (np.isfinite(max_time) and max_time > 0 and np.isfinite(dt) and 0 < dt <= max_time):
         raise InvalidInput(f"max_time = {max_time}, dt = {dt}; expected 0 < dt <= max_time.")
-    starts, u = states(system, x0), an_input(u)
+    starts, u = states(system, x0), an_input(system, u)
     counts(seed=seed)
     fraction(tail=tail, level=level)
     where = _as_region(system, region, starts)

@@ -199,7 +199,7 @@ def mean_exit_time(
     >>> mean_exit_time(free, [0.5], 0.0, 2.0).mean.value  # x (L - x)
     0.75
     """
-    u = an_input(u)
+    u = an_input(system, u)
     found = a_line(system, u)
     x = float(state(found, x0)[0])
     a_number(low=low, high=high)

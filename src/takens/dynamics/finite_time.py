@@ -12,7 +12,7 @@ import numpy as np
 
 from takens.core import AbstractResult, Finding, InvalidInput, Status, require
 from takens.core.system import AbstractMap
-from takens.dynamics.door import a_system, describe, state, states
+from takens.dynamics.door import a_number, a_system, an_input, describe, numbers, state, states
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -273,8 +273,13 @@ def finite_time_lyapunov_field(
     (5, 5)
     """
     found = a_system(system)
-    names = tuple(components) if components is not None else tuple(found.names[:2])
-    lines = [np.array(axis, dtype=float) for axis in axes]
+    names = tuple(found.names[:2]) if components is None else _names(components)
+    if not isinstance(axes, (Sequence, np.ndarray)) or isinstance(axes, str):
+        raise InvalidInput(
+            f"axes is {type(axes).__name__}; expected the positions along two components. Give "
+            "a list of two arrays."
+        )
+    lines = [numbers(axis, "an axis") for axis in axes]
     good = len(lines) == 2 and all(
         a.ndim == 1 and len(a) > 2 and np.isfinite(a).all() and (np.diff(a) > 0).all()
         for a in lines
@@ -297,10 +302,20 @@ def finite_time_lyapunov_field(
     return _computed(found, starts, span, t0, u, throw, progress, tuple(lines), names)
 
 
+def _names(components: Any) -> tuple[str, ...]:
+    """Names of components, refused unless they are a list of strings."""
+    listed = isinstance(components, Sequence) and not isinstance(components, str)
+    if not (listed and all(isinstance(name, str) for name in components)):
+        raise InvalidInput(f"components = {components!r}; expected a list of two names.")
+    return tuple(components)
+
+
 def _computed(
     system: Any, starts: np.ndarray, span: float, t0: float, u: Any, throw: bool,
     progress: Callable[[float], None] | None, axes: tuple[np.ndarray, ...], names: tuple[str, ...],
 ) -> FiniteTimeLyapunov:  # fmt: skip
+    a_number(span=span, t0=t0)
+    u = an_input(system, u)
     if not (np.isfinite(span) and span != 0 and np.isfinite(t0)):
         raise InvalidInput(f"span = {span}, t0 = {t0}; expected finite numbers, span not zero.")
     if isinstance(system, AbstractMap):

@@ -87,6 +87,8 @@ class FixedPoints(AbstractResult):
 
     def summary(self) -> str:
         """Each point with its error, type and leading eigenvalue."""
+        if self.status is Status.NOT_APPLICABLE:
+            return "No isolated fixed points. " + " ".join(c.text for c in self.cautions)
         if self.status is not Status.OK:
             return f"No fixed points: {self.status.value}"
         one, many = (
@@ -323,7 +325,7 @@ def fixed_points(
     >>> found.types
     ('saddle', 'saddle-focus', 'saddle-focus')
     """
-    u = an_input(u)
+    u = an_input(system, u)
     a_system(system)
     starts, region = starts_from(system, x0, bounds, n_starts, seed)
     counts(max_points=max_points)

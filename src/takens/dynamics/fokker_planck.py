@@ -276,7 +276,7 @@ def fokker_planck_spectrum(
     >>> np.round(found.eigenvalues, 3) + 0.0  # minus k times the rate
     array([ 0. , -0.5, -1. ])
     """
-    u = an_input(u)
+    u = an_input(system, u)
     found, edges = a_line(system, u), a_grid(grid)
     counts(n_modes=n_modes)
     _check_ends(ends)
@@ -359,7 +359,7 @@ def evolve_density(
     >>> found.mass
     array([1., 1.])
     """
-    u = an_input(u)
+    u = an_input(system, u)
     found, edges = a_line(system, u), a_grid(grid)
     _check_ends(ends)
     start, when = numbers(density, "density"), numbers(times, "times")

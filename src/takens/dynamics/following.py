@@ -11,7 +11,16 @@ import numpy as np
 from takens.core import AbstractResult, InvalidInput, Status, require
 from takens.dynamics.attractors import counted_shares, prepared, settings
 from takens.dynamics.basin_stability import checked_bounds, drawn
-from takens.dynamics.door import counts, describe, evolution, fraction, sweep_values, vary
+from takens.dynamics.door import (
+    a_number,
+    axis_name,
+    counts,
+    describe,
+    evolution,
+    fraction,
+    sweep_values,
+    vary,
+)
 from takens.dynamics.places import UNDECIDED, Attractor, Space
 from takens.dynamics.settling import explore
 
@@ -123,16 +132,18 @@ class FollowedAttractors(AbstractResult):
         for i, found in enumerate(self.attractors):
             for label, attractor in found.items():
                 centres[i, label] = attractor.centre
-        dims = (self.parameter, "label")
+        name = axis_name(self.parameter, "share", "interval", "centre", "diverged", "undecided",
+                         "label", "end", "component")  # fmt: skip
+        dims = (name, "label")
         return xr.Dataset(
             {
                 "share": (dims, self.shares),
                 "interval": ((*dims, "end"), self.intervals),
                 "centre": ((*dims, "component"), centres),
-                "diverged": (self.parameter, self.diverged),
-                "undecided": (self.parameter, self.undecided),
+                "diverged": (name, self.diverged),
+                "undecided": (name, self.undecided),
             },
-            {self.parameter: self.values, "component": list(self.components),
+            {name: self.values, "component": list(self.components),
              "end": ["low", "high"]},
         )  # fmt: skip
 
@@ -232,6 +243,7 @@ def follow_attractors(
         raise InvalidInput(f"{parameter} is an array; attractors are followed through one number.")
     counts(n_samples=n_samples, seed=seed)
     fraction(level=level)
+    a_number(max_distance=max_distance)
     if not max_distance > 0:
         raise InvalidInput(f"max_distance = {max_distance}; expected a positive number of scales.")
     box = checked_bounds(system, bounds)

@@ -201,7 +201,7 @@ def invariant_density(
     a_number(dt=dt)
     if noisy and not (np.isfinite(dt) and dt > 0):
         raise InvalidInput(f"dt = {dt}; expected a positive, finite time step of a diffusion.")
-    mover, u = system if noisy else evolution(system, dt), an_input(u)
+    mover, u = system if noisy else evolution(system, dt), an_input(system, u)
     which = np.array([system.names.index(name) for name in chosen])
     n_substeps = system.integrator.substeps(dt) if noisy else 1
     key, total, pieces = jax.random.key(seed), n_transient + n_steps, []

@@ -169,7 +169,7 @@ def kramers_rate(system: Any, minimum: Any, saddle: Any, *, u: Any = None) -> Kr
     >>> found.rate, found.exact.value
     (0.000870, 0.000800)
     """
-    found, u = a_diffusion(system), an_input(u)
+    found, u = a_diffusion(system), an_input(system, u)
     points = state(found, minimum, "minimum"), state(found, saddle, "saddle")
     ends, jacobians, drift, noise, along = (np.asarray(v) for v in _look(found, *points, u))
     level = _uniform(found, noise, along)

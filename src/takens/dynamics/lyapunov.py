@@ -242,7 +242,7 @@ def lyapunov_spectrum(
     x = state(system, x0)
     counts(n_steps=n_steps, n_transient=n_transient, seed=seed)
     fraction(level=level)
-    k, u = how_many(system, n_exponents), an_input(u)
+    k, u = how_many(system, n_exponents), an_input(system, u)
     if n_steps < LEAST_STEPS:
         raise InvalidInput(f"n_steps = {n_steps}; the errors need {LEAST_STEPS} or more.")
     frame = first_frame(k, system.dim, seed)

@@ -157,7 +157,7 @@ def lyapunov_diagram(
     swept = sweep_values(system, parameter, values)
     start = sweep_starts(system, x0, len(swept))
     counts(n_steps=n_steps, n_transient=n_transient, seed=seed)
-    k, u = how_many(system, n_exponents), an_input(u)
+    k, u = how_many(system, n_exponents), an_input(system, u)
     if n_steps < LEAST_STEPS:
         raise InvalidInput(f"n_steps = {n_steps}; the errors need {LEAST_STEPS} or more.")
     frame = np.tile(first_frame(k, system.dim, seed), (len(swept), 1, 1))

@@ -10,7 +10,7 @@ import numpy as np
 from takens.core import AbstractResult, Finding, InvalidInput, Status
 from takens.core.system import AbstractFlow, AbstractMap
 from takens.dynamics.derived import iterate
-from takens.dynamics.door import a_system, counts, describe, state
+from takens.dynamics.door import a_number, a_system, an_input, counts, describe, state
 from takens.dynamics.fixed_points import fixed_points
 from takens.dynamics.manifold_growth import Grown, curve_from, surface_from
 
@@ -242,6 +242,8 @@ def _manifold(
 ) -> Manifold:  # fmt: skip
     x = state(a_system(system), point, "point")
     counts(n_points=max_points, n_curves=max_curves)
+    a_number(length=length, max_gap=max_gap, tolerance=tolerance)
+    u = an_input(system, u)
     if not (np.isfinite(length) and 0 < max_gap < length and tolerance > 0):
         raise InvalidInput(
             f"length = {length}, max_gap = {max_gap}, tolerance = {tolerance}; expected a finite "

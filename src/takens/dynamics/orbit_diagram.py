@@ -242,7 +242,7 @@ def orbit_diagram(
     start = sweep_starts(system, x0, len(swept))
     chosen = _chosen(system, components)
     _checked(n_steps, n_transient, max_period, rtol, atol)
-    x, recorded = _recorded(step_map, start.T, 0, n_steps, n_transient, an_input(u), chosen, parameter,
+    x, recorded = _recorded(step_map, start.T, 0, n_steps, n_transient, an_input(system, u), chosen, parameter,
                             swept)  # fmt: skip
     return _assembled(
         system, parameter, swept, chosen, recorded, x, max_period, rtol, atol,
@@ -320,7 +320,7 @@ def hysteresis_diagram(
     x = state(system, x0)[:, None]
     chosen = _chosen(system, components)
     _checked(n_steps, n_transient, max_period, rtol, atol)
-    held, passes, n, done = an_input(u), [], 0, 0
+    held, passes, n, done = an_input(system, u), [], 0, 0
     for order in (range(len(swept)), range(len(swept) - 1, -1, -1)):
         table = np.full((len(swept), n_steps, len(chosen)), np.nan)
         ends = np.full((len(swept), system.dim), np.nan)

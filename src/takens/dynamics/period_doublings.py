@@ -10,7 +10,7 @@ import numpy as np
 from takens.core import AbstractResult, Estimate, Finding, InvalidInput, Status, WrongKind, require
 from takens.core.system import AbstractMap, TimeMap
 from takens.dynamics.cycles import followed, is_prime, recorded, tangent_around
-from takens.dynamics.door import a_system, counts, describe, state, sweep_values, vary
+from takens.dynamics.door import a_system, an_input, counts, describe, state, sweep_values, vary
 from takens.dynamics.fixed_points import autonomous
 from takens.dynamics.newton import capacity
 
@@ -255,9 +255,11 @@ def period_doublings(
         )
     start = state(system, x0)
     counts(n_doublings=n_doublings, n_period=period)
-    low, high = (float(v) for v in sweep_values(system, parameter, bounds))
-    if len(bounds) != 2 or low == high:
+    u = an_input(system, u)
+    ends = sweep_values(system, parameter, bounds)
+    if ends.shape != (2,) or ends[0] == ends[1]:
         raise InvalidInput(f"bounds = {bounds!r}; expected two different values of {parameter}.")
+    low, high = (float(v) for v in ends)
     autonomous(system, start[None], u)
     branch = _Branch(system, parameter, start, capacity(period * 2**n_doublings), u)
     values, errors, cycles = _cascade(branch, low, high, period, n_doublings)

@@ -11,7 +11,7 @@ import numpy as np
 from takens.core import AbstractResult, Finding, InvalidInput, Status, WrongKind, require
 from takens.core.system import AbstractFlow, AbstractMap
 from takens.dynamics.cycles import cycles_of_period, guesses, recorded, tangent_around
-from takens.dynamics.door import a_system, counts, describe, states
+from takens.dynamics.door import a_number, a_system, an_input, counts, describe, fraction, states
 from takens.dynamics.fixed_points import autonomous, box
 from takens.dynamics.shooting import closed_orbits
 from takens.dynamics.stability import UNDECIDED, kind, n_unstable, ordered
@@ -227,8 +227,9 @@ def periodic_orbits(
     x = states(system, x0)
     counts(n_steps=n_steps, n_transient=n_transient, n_starts=n_starts, n_segments=n_segments,
            n_orbits=max_orbits, seed=seed)  # fmt: skip
-    if not 0 < tolerance < 1:
-        raise InvalidInput(f"tolerance = {tolerance}; expected a number between 0 and 1.")
+    fraction(tolerance=tolerance)
+    a_number(max_period=max_period, dt=dt)
+    u = an_input(system, u)
     if not (np.isfinite(max_period) and max_period > 0):
         raise InvalidInput(f"max_period = {max_period}; expected a positive number.")
     autonomous(system, x, u)
@@ -242,7 +243,8 @@ def periodic_orbits(
         return _of_flow(system, found, throw, settings)
     if not isinstance(system, AbstractMap):
         raise WrongKind(f"{type(system).__name__} is neither a map nor a flow.")
-    counts(n_periods=int(max_period))
+    if max_period < 1:
+        raise InvalidInput(f"max_period = {max_period} for a map; expected 1 iterate or more.")
     orbits = recorded(system, x, n_transient + n_steps, u)[:, n_transient:]
     region = _region(system, x, orbits, bounds)
     cycles: list[tuple[np.ndarray, float, int]] = []

@@ -11,7 +11,7 @@ import numpy as np
 
 from takens.core import AbstractResult, Status, require
 from takens.dynamics.crossings import a_flow, all_crossings, cautions_of, checked
-from takens.dynamics.door import counts, describe, state
+from takens.dynamics.door import an_input, counts, describe, state
 from takens.dynamics.planes import component
 
 if TYPE_CHECKING:
@@ -173,6 +173,7 @@ def return_map(
     flow = a_flow(system, "a return map of maxima")
     x = state(flow, x0)
     counts(n_maxima=n_maxima, n_transient=n_transient)
+    u = an_input(flow, u)
     checked(dt, -1, max_time)
     i = component(flow, variable)
     event = MaximumEvent(flow, np.eye(flow.dim)[i], u)

@@ -10,7 +10,7 @@ import numpy as np
 
 from takens.core import AbstractResult, InvalidInput, Status, require
 from takens.dynamics.crossings import a_flow, all_crossings, cautions_of, checked
-from takens.dynamics.door import counts, describe, states
+from takens.dynamics.door import an_input, counts, describe, states
 from takens.dynamics.planes import PlaneEvent, basis_of, plane_of, section_names
 from takens.dynamics.return_map import ReturnMap, paired
 
@@ -181,6 +181,7 @@ def poincare_section(
     flow = a_flow(system, "a section")
     x = states(flow, x0)
     counts(n_crossings=n_crossings, n_transient=n_transient)
+    u = an_input(flow, u)
     checked(dt, direction, max_time)
     normal, offset = plane_of(flow, plane)
     found = all_crossings(

@@ -12,7 +12,7 @@ import numpy as np
 
 from takens.core import AbstractResult, InvalidInput, Status, require
 from takens.core.system import AbstractFlow, AbstractSystem
-from takens.dynamics.door import a_system, counts, describe
+from takens.dynamics.door import a_system, an_input, counts, describe
 from takens.dynamics.fixed_points import autonomous, imbalance, starts_from
 from takens.dynamics.newton import (
     accepted,
@@ -217,6 +217,7 @@ def slow_points(
     a_system(system)
     starts, _ = starts_from(system, x0, bounds, n_starts, seed)
     counts(seed=seed)
+    u = an_input(system, u)
     if not (0 < tolerance < 1 and max_speed > 0):
         raise InvalidInput(
             f"tolerance = {tolerance}, max_speed = {max_speed}; expected a tolerance between 0 and "

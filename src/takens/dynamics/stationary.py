@@ -136,7 +136,7 @@ def stationary_density(
     >>> law.variance.value  # noise**2 / (2 rate)
     0.25
     """
-    u = an_input(u)
+    u = an_input(system, u)
     found = a_line(system, u)
     points = a_grid(grid)
     ends = numbers(support, "support")

@@ -12,6 +12,7 @@ from takens.dynamics.attractors import wilson
 from takens.dynamics.basin_stability import BasinStability
 from takens.dynamics.basins import BasinsOfAttraction
 from takens.dynamics.door import fraction
+from takens.dynamics.places import UNDECIDED
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -142,7 +143,8 @@ def tipping_probabilities(data: Any, after: Any, *, level: float = 0.9) -> Tippi
     """
     fraction(level=level)
     first, second = _labels(data, "data"), _labels(after, "after")
-    if first.shape != second.shape or not np.array_equal(_starts(data), _starts(after)):
+    alike = first.shape == second.shape and _components(data) == _components(after)
+    if not (alike and np.array_equal(_starts(data), _starts(after))):
         raise InvalidInput(
             f"The labels before, of shape {first.shape}, and after, of shape {second.shape}, are "
             "not of the same starts. Use one grid, or one box, number of samples and seed."
@@ -174,6 +176,11 @@ def _labels(data: Any, what: str) -> np.ndarray:
             f"{what} is {type(data).__name__}; expected basins of attraction, basin stability, or "
             "an array of whole numbers that label starts."
         )
+    if labels.min() < UNDECIDED:
+        raise InvalidInput(
+            f"{what} holds the label {labels.min()}; expected attractors from 0 on, -1 for "
+            "divergence and -2 for undecided starts."
+        )
     return labels
 
 
@@ -182,5 +189,10 @@ def _starts(data: Any) -> np.ndarray:
     if isinstance(data, BasinStability):
         return data.starts
     if isinstance(data, BasinsOfAttraction):
-        return np.concatenate(list(data.grid.values()))
+        return np.concatenate([*data.grid.values(), data.provenance["through"]])
     return np.empty(0)
+
+
+def _components(data: Any) -> tuple[str, ...]:
+    """Along which components the starts lie; nothing is known of a bare array."""
+    return tuple(data.grid) if isinstance(data, BasinsOfAttraction) else ()

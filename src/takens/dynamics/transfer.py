@@ -12,7 +12,7 @@ import numpy as np
 
 from takens.core import AbstractResult, Finding, InvalidInput, Status, WrongKind, require
 from takens.core.system import AbstractDiffusion
-from takens.dynamics.door import a_system, counts, describe, evolution
+from takens.dynamics.door import a_number, a_system, an_input, counts, describe, evolution
 from takens.dynamics.invariant import a_mesh
 
 if TYPE_CHECKING:
@@ -246,6 +246,8 @@ def transfer_matrix(
     noisy = isinstance(a_system(system), AbstractDiffusion)
     edges = a_mesh(grid, system.dim, "grid")
     counts(n_samples=n_samples, n_modes=n_modes, seed=seed)
+    a_number(dt=dt)
+    u = an_input(system, u)
     cells = int(np.prod([len(e) - 1 for e in edges]))
     if not 2 <= n_modes <= max(cells - 2, 2) or cells < 3:
         raise InvalidInput(

@@ -10,7 +10,7 @@ import numpy as np
 
 from takens.core import AbstractResult, Estimate, Finding, InvalidInput, Status, require
 from takens.core.system import AbstractMap
-from takens.dynamics.door import counts, describe, evolution, fraction, state
+from takens.dynamics.door import an_input, counts, describe, evolution, fraction, state
 from takens.dynamics.trajectory import trajectory
 
 if TYPE_CHECKING:
@@ -220,7 +220,7 @@ def zero_one_test(
     evolution(system, dt)  # refuses diffusions and impossible steps
     if dt <= 0:
         raise InvalidInput(f"dt = {dt}; expected a positive time step.")
-    x = state(system, x0)
+    x, u = state(system, x0), an_input(system, u)
     counts(n_steps=n_steps, n_transient=n_transient, n_frequencies=n_frequencies, seed=seed)
     fraction(level=level)
     name = system.names[0] if component is None else component
@@ -262,7 +262,7 @@ def _observed(
     system: Any, x: np.ndarray, which: int, dt: float, n_steps: int, n_transient: int, u: Any
 ) -> np.ndarray:
     total = n_transient + n_steps
-    inputs = None if u is None else np.tile(np.asarray(u, dtype=float), (total, 1))
+    inputs = None if u is None else np.tile(u, (total, 1))
     found = trajectory(system, x, dt * np.arange(float(total)), inputs=inputs, throw=False)
     return np.asarray(found.states)[n_transient:, which]
 
