@@ -12,7 +12,7 @@ from takens.core.integrators import AbstractIntegrator, EulerMaruyama, RungeKutt
 from takens.core.system import AbstractDiffusion, AbstractFlow, AbstractMap, parameter, static
 from takens.dynamics import attractors, basins_of_attraction
 from takens.dynamics.basins import grid_starts
-from takens.dynamics.march import counted, march
+from takens.dynamics.march import BLOCK, counted, record
 from takens.learn import DMD
 from takens.systems import HenonMap, LogisticMap
 
@@ -284,7 +284,11 @@ def test_the_end_of_a_transient_is_no_attractor():
                                  n_steps=200)  # fmt: skip
     assert [a.kind for a in found.attractors] == ["point", "point"]
     starts = grid_starts(system, found.grid, None)
-    ends = np.asarray(march(system.as_map(dt), starts.T, counted(0), counted(1500), None)).T
+    flow_map, ends = system.as_map(dt), starts.T  # to the last digit as the basins step: chaos
+    for n in range(0, 1500, BLOCK):
+        size = counted(min(BLOCK, 1500 - n))
+        ends = np.asarray(record(flow_map, ends, counted(n), size, None)[0])
+    ends = ends.T
     centres = np.array([a.centre for a in found.attractors])
     np.testing.assert_allclose(ends, centres[found.labels.ravel()], atol=1e-4)
 

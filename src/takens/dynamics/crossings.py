@@ -111,23 +111,24 @@ def located(
         return y, *rate_of(flow, event, t + s, y, u)
 
     first = event(t, x)
-    last = at(dt)[1]
 
-    def improve(_: Any, carry: Any) -> Any:
-        s, low, high = carry
-        _, value, rate = at(s)
+    def improve(index: Any, carry: Any) -> Any:
+        s, low, high, _, _ = carry
+        y, value, rate = at(s)
         before = jnp.sign(value) == jnp.sign(first)
-        low, high = jnp.where(before, s, low), jnp.where(before, high, s)
+        begun = index > 0  # the first look, at the end of the step, only gives the guess
+        lower, upper = jnp.where(begun & before, s, low), jnp.where(begun & ~before, s, high)
         newton = s - value / rate
-        inside = (newton - low) * (newton - high) <= 0  # false for NaN
+        inside = (newton - lower) * (newton - upper) <= 0  # false for NaN
         settled = jnp.abs(value) <= 1e-15 * jnp.abs(rate * dt)  # else rounding would halve again
-        s = jnp.where(settled, s, jnp.where(inside, newton, 0.5 * (low + high)))
-        return s, low, high
+        better = jnp.where(settled, s, jnp.where(inside, newton, 0.5 * (lower + upper)))
+        guess = dt * jnp.abs(first) / (jnp.abs(first) + jnp.abs(value))
+        return jnp.where(begun, better, guess), lower, upper, s, y
 
-    guess = dt * jnp.abs(first) / (jnp.abs(first) + jnp.abs(last))
-    start = (guess, jnp.zeros_like(dt), dt)
-    s, _, _ = jax.lax.fori_loop(0, N_REFINEMENTS, improve, start)
-    return s, at(s)[0]
+    # The looks at both ends are turns of the loop too: the integrator is compiled once.
+    start = (dt, jnp.zeros_like(dt), dt, dt, x)
+    _, _, _, s, y = jax.lax.fori_loop(0, N_REFINEMENTS + 2, improve, start)
+    return s, y
 
 
 def _hides_two(before: Any, after: Any, rate: Any, next_rate: Any, dt: Any) -> Any:

@@ -11,7 +11,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from takens.core.system import AbstractMap
-from takens.dynamics.newton import capacity, collected, corrections, first_order_errors, solve_from
+from takens.dynamics.newton import (
+    capacity,
+    collected,
+    corrections,
+    first_order_errors,
+    solve_from,
+    with_jacobian,
+)
 
 Shooting = Callable[[Any], tuple[Any, Any]]
 
@@ -31,10 +38,7 @@ def shooting(system: AbstractMap, period: Any, room: int, u: Any) -> Shooting:
     def at(flat: Any) -> tuple[Any, Any]:
         x = flat.reshape(room, dim)
 
-        def one(y: Any) -> tuple[Any, Any]:
-            return system.step(0.0, y, u), jax.jacfwd(lambda z: system.step(0.0, z, u))(y)
-
-        image, tangent = jax.vmap(one)(x)
+        image, tangent = jax.vmap(with_jacobian(lambda y: system.step(0.0, y, u)))(x)
         residual = jnp.where(used[:, None], image - x[following], x)
         own = jnp.where(used[:, None, None], tangent, jnp.eye(dim))
         block = index[:, None, None, None] == index[None, None, :, None]

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import equinox as eqx
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from takens.core import AbstractResult, Finding, InvalidInput, Status, WrongKind, require
@@ -163,20 +162,17 @@ def _search(system: AbstractSystem, starts: Any, u: Any, roots: Any, known: Any)
 @eqx.filter_jit
 def _jacobians(system: AbstractSystem, points: Any, u: Any) -> Any:
     """Value and Jacobian of what vanishes, at many points."""
-
-    def one(x: Any) -> Any:
-        f = imbalance(system, 0.0, x, u)
-        return f, jax.jacfwd(lambda y: imbalance(system, 0.0, y, u))(x)
-
-    return jax.vmap(one)(points)
+    return jax.vmap(with_jacobian(lambda x: imbalance(system, 0.0, x, u)))(points)
 
 
 @eqx.filter_jit
-def _at_times(system: AbstractSystem, times: Any, points: Any, u: Any) -> Any:
+def at_times(system: AbstractSystem, times: Any, points: Any, u: Any) -> Any:
+    """What vanishes at a fixed point, at each of `times` and `points`, (time, sample, dim)."""
+
     def at(t: Any) -> Any:
         return jax.vmap(lambda x: imbalance(system, t, x, u))(points)
 
-    return jnp.stack([at(t) for t in times])
+    return jax.lax.map(at, times)  # a loop, so that the rule is compiled once
 
 
 def autonomous(system: Any, points: np.ndarray, u: Any = None) -> np.ndarray:
@@ -193,7 +189,7 @@ def autonomous(system: Any, points: np.ndarray, u: Any = None) -> np.ndarray:
             "Write a flow with its drift, or ask for its stationary density."
         )
     probed = PROBED_TIMES if isinstance(system, AbstractFlow) else PROBED_COUNTS
-    values = np.asarray(_at_times(system, np.array(probed), points, u))
+    values = np.asarray(at_times(system, np.array(probed), points, u))
     spread = np.abs(values - values[0])
     if np.any(spread > 1e-10 * (1e-30 + np.abs(values[0]).max())):
         flow = isinstance(system, AbstractFlow)

@@ -12,7 +12,7 @@ import numpy as np
 
 from takens.core.integrators import RungeKutta
 from takens.core.system import AbstractFlow, AbstractMap
-from takens.dynamics.newton import damped_newton, polished, with_jacobian
+from takens.dynamics.newton import solve_from, with_jacobian
 
 BATCH = 256  # points carried in one compiled call
 TURN = 0.3  # radians between neighbouring pieces of a curve
@@ -49,7 +49,7 @@ def _images(
         if not backwards:
             return evolution.step(0.0, y, u)
         at = with_jacobian(lambda z: evolution.step(0.0, z, u) - y)
-        z, f, _ = polished(at, damped_newton(at, anchor + inverse @ (y - anchor), 40))
+        z, f, _ = solve_from(at, anchor + inverse @ (y - anchor), n_damped=40)
         close = jnp.max(jnp.abs(f)) <= 1e-9 * (1 + jnp.max(jnp.abs(y)))
         return z * jnp.where(close, 1.0, jnp.nan)
 

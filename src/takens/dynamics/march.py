@@ -18,8 +18,10 @@ import numpy as np
 
 from takens.core.system import AbstractMap
 from takens.dynamics.door import vary
+from takens.dynamics.places import LOST, UNDECIDED
 
 WIDE, NARROW = 4096, 128  # states in one compiled call: two shapes, whatever their number
+FINE = 256  # most attractor points that are compared in the compiled call
 BLOCK = 256  # recorded steps in one call; another number of steps does not recompile
 
 
@@ -35,9 +37,28 @@ def _swept(evolution: AbstractMap, n: Any, x: Any, u: Any, parameter: str, value
 
 
 @eqx.filter_jit
-def march(evolution: AbstractMap, x: Any, n: Any, n_steps: Any, u: Any) -> Any:
-    """States (dim, sample) after `n_steps` steps, counted from `n`; both are arrays."""
-    return jax.lax.fori_loop(0, n_steps, lambda i, x: _stepped(evolution, n + i, x, u), x)
+def approach(
+    evolution: AbstractMap, x: Any, n: Any, n_steps: Any, u: Any, n_points: Any, points: Any,
+    owner: Any, reach: Any, frame: Any,
+) -> tuple[Any, Any]:  # fmt: skip
+    """States (dim, sample) after `n_steps` counted from `n`, and the attractor of each, (sample,)."""
+    centre, scale, wrap, escape = frame
+    x = jax.lax.fori_loop(0, n_steps, lambda i, x: _stepped(evolution, n + i, x, u), x)
+    scaled = (x - centre[:, None]) / scale[:, None]
+    turn = jnp.where(wrap > 0, 1 / jnp.where(wrap > 0, wrap, 1.0), 0.0)
+
+    def look(i: Any, best: Any) -> Any:
+        gap = scaled - points[i][:, None]
+        gap = gap - wrap[:, None] * jnp.round(gap * turn[:, None])
+        distance = jnp.max(jnp.abs(gap), axis=0)
+        nearer = (distance <= reach[i]) & (distance < best[0])
+        return jnp.where(nearer, distance, best[0]), jnp.where(nearer, owner[i], best[1])
+
+    nothing = (jnp.full(x.shape[-1], jnp.inf), jnp.full(x.shape[-1], UNDECIDED))
+    _, label = jax.lax.fori_loop(0, n_points, look, nothing)
+    far = (jnp.abs(scaled) > escape) & (wrap == 0)[:, None]
+    gone = (~jnp.isfinite(x) | far).any(axis=0)
+    return x, jnp.where(gone, LOST, label)
 
 
 @eqx.filter_jit
@@ -68,6 +89,11 @@ def sweep(
     x = jax.lax.fori_loop(0, skip, quiet, x)
     kept = jnp.zeros((BLOCK, len(chosen), x.shape[-1]))
     return jax.lax.fori_loop(0, n_steps, one, (x, kept))
+
+
+def nowhere(dim: int) -> tuple[np.ndarray, ...]:
+    """No attractor to `approach`: number of points, points, owners and reaches."""
+    return counted(0), np.zeros((FINE, dim)), np.full(FINE, UNDECIDED), np.zeros(FINE)
 
 
 def counted(n: int) -> np.ndarray:

@@ -20,77 +20,84 @@ Residual = Callable[[Any], tuple[Any, Any]]  # value, shape (n,), and Jacobian, 
 
 
 def with_jacobian(residual: Callable[[Any], Any]) -> Residual:
-    """A residual together with its Jacobian, by forward differentiation."""
-    return lambda x: (residual(x), jax.jacfwd(residual)(x))
+    """A residual together with its Jacobian, by one pass of forward differentiation."""
+
+    def both(x: Any) -> tuple[Any, Any]:
+        value = residual(x)
+        return value, value
+
+    def at(x: Any) -> tuple[Any, Any]:
+        jacobian, value = jax.jacfwd(both, has_aux=True)(x)
+        return value, jacobian
+
+    return at
 
 
-def damped_newton(at: Residual, x: Any, n_iterations: int = N_ITERATIONS) -> Any:
-    """A least-squares minimiser of ``|residual|`` by Levenberg and Marquardt.
-
-    The damping is a multiple of the residual's norm, which keeps quadratic convergence to simple
-    roots (Fan and Yuan, Computing 74, 23, 2005); the multiple adapts to success and failure.
-    """
-    identity = jnp.eye(x.size)
-
-    def unfinished(carry: Any) -> Any:
-        index, _, _, _, _, done = carry
-        return (index < n_iterations) & ~done
-
-    def improve(carry: Any) -> Any:
-        index, x, f, jacobian, mu, _ = carry
-        slope = jacobian.T @ f
-        normal = jacobian.T @ jacobian + mu * jnp.sqrt(f @ f) * identity
-        step = -jnp.linalg.solve(normal, slope)
-        trial, trial_jacobian = at(x + step)
-        better = trial @ trial < f @ f  # false for NaN
-        done = jnp.max(jnp.abs(step)) <= 1e-15 * (1 + jnp.max(jnp.abs(x)))
-        # A minimum that is no root: nothing more to win.
-        done |= (slope @ slope <= 1e-20 * (f @ f) * jnp.sum(jacobian**2)) | (mu > MOST_DAMPED)
-        x, f = jnp.where(better, x + step, x), jnp.where(better, trial, f)
-        jacobian = jnp.where(better, trial_jacobian, jacobian)
-        mu = jnp.clip(jnp.where(better, mu / 5, mu * 4), 1e-12, 1e30)
-        done |= ~jnp.all(jnp.isfinite(f)) | (f @ f == 0)
-        return index + 1, x, f, jacobian, mu, done
-
-    start = (jnp.zeros((), int), x, *at(x), jnp.asarray(1e-3), jnp.zeros((), bool))
-    return jax.lax.while_loop(unfinished, improve, start)[1]
-
-
-def polished(at: Residual, x: Any, n_steps: int = 3) -> Any:
-    """A few undamped Newton steps, each kept only where it is short; then value and Jacobian."""
-
-    def one(_: Any, carry: Any) -> Any:
-        x, f, jacobian = carry
-        step = -jnp.linalg.solve(jacobian, f)
-        close = jnp.max(jnp.abs(step)) < 1e-3 * (1 + jnp.max(jnp.abs(x)))
-        x = jnp.where(close, x + step, x)
-        return x, *at(x)
-
-    return jax.lax.fori_loop(0, n_steps, one, (x, *at(x)))
-
-
-def deflated(at: Residual, roots: Any, known: Any) -> Residual:
-    """The residual times a factor that grows without bound at the known roots, and is 1 far away.
+def deflated(value: tuple[Any, Any], x: Any, roots: Any, known: Any) -> tuple[Any, Any]:
+    """Residual and Jacobian at `x`, times a factor that has poles at the known roots and is 1 far away.
 
     Farrell, Birkisson and Funke, SIAM J. Sci. Comput. 37, A2026 (2015), eq. 2.12 with power 2 and
     shift 1. `roots` has shape (root, n), `known` of shape (root,) tells which rows count.
     """
-
-    def product(x: Any) -> tuple[Any, Any]:
-        f, jacobian = at(x)
-        away = x - roots
-        distance = jnp.where(known, jnp.sum(away**2, axis=1), 1.0)
-        factor = jnp.prod(jnp.where(known, 1 + 1 / distance, 1.0))
-        # d log(1 + 1/d) = -1 / (d (d + 1)) dd
-        pull = jnp.where(known, -2 / (distance * (distance + 1)), 0.0) @ away
-        return factor * f, factor * (jacobian + f[:, None] * pull[None, :])
-
-    return product
+    f, jacobian = value
+    away = x - roots
+    distance = jnp.where(known, jnp.sum(away**2, axis=1), 1.0)
+    factor = jnp.prod(jnp.where(known, 1 + 1 / distance, 1.0))
+    # d log(1 + 1/d) = -1 / (d (d + 1)) dd
+    pull = jnp.where(known, -2 / (distance * (distance + 1)), 0.0) @ away
+    return factor * f, factor * (jacobian + f[:, None] * pull[None, :])
 
 
-def solve_from(at: Residual, start: Any, roots: Any, known: Any) -> Any:
-    """From one start: the root, its residual and Jacobian, with the known roots deflated."""
-    return polished(at, damped_newton(deflated(at, roots, known), start))
+def solve_from(
+    at: Residual, start: Any, roots: Any = None, known: Any = None, *,
+    n_damped: int = N_ITERATIONS, n_polish: int = 3,
+) -> Any:  # fmt: skip
+    """From one start: the root, its residual and Jacobian, with the known roots deflated.
+
+    First at most `n_damped` steps of Levenberg and Marquardt. The damping is a multiple of the
+    residual's norm, which keeps quadratic convergence to simple roots (Fan and Yuan, Computing 74,
+    23, 2005); the multiple adapts to success and failure. Then `n_polish` undamped Newton steps
+    without deflation, each taken only where it is short. The residual stands once in the compiled
+    program, in the one loop that does both: it may hold an integrator, and its compilation is what
+    a first call spends its time on.
+    """
+    n = start.size
+    identity = jnp.eye(n)
+
+    def unfinished(carry: Any) -> Any:
+        return carry[1] <= n_polish
+
+    def improve(carry: Any) -> Any:
+        index, polish, x, step, f, jacobian, mu, final = carry
+        damped, trial = polish < 0, x + step
+        found, slopes = at(trial)
+        if roots is not None:
+            found, slopes = deflated((found, slopes), trial, roots, known & damped)
+        better = ~damped | (found @ found < f @ f)  # false for NaN
+        mu = jnp.where(index > 0, jnp.clip(jnp.where(better, mu / 5, mu * 4), 1e-12, 1e30), mu)
+        x, f = jnp.where(better, trial, x), jnp.where(better, found, f)
+        jacobian = jnp.where(better, slopes, jacobian)
+        final |= ~jnp.all(jnp.isfinite(f)) | (f @ f == 0) | (index >= n_damped)
+
+        slope = jacobian.T @ f
+        normal = jacobian.T @ jacobian + mu * jnp.sqrt(f @ f) * identity
+        step = -jnp.linalg.solve(
+            jnp.where(damped, normal, jacobian), jnp.where(damped, slope, f)
+        )  # fmt: skip
+        length, size = jnp.max(jnp.abs(step)), 1 + jnp.max(jnp.abs(x))
+        go = jnp.where(damped, ~final, length < 1e-3 * size)
+        polish = jnp.where(damped, jnp.where(final, 0, -1), polish + 1)
+        # A minimum that is no root: nothing more to win.
+        flat = slope @ slope <= 1e-20 * (f @ f) * jnp.sum(jacobian**2)
+        final = (length <= 1e-15 * size) | flat | (mu > MOST_DAMPED)
+        return index + 1, polish, x, jnp.where(go, step, 0.0), f, jacobian, mu, final
+
+    carry = (
+        jnp.zeros((), int), jnp.asarray(-1), start, jnp.zeros(n), jnp.full(n, jnp.inf),
+        jnp.zeros((n, n)), jnp.asarray(1e-3), jnp.zeros((), bool),
+    )  # fmt: skip
+    _, _, x, _, f, jacobian, _, _ = jax.lax.while_loop(unfinished, improve, carry)
+    return x, f, jacobian
 
 
 def corrections(f: np.ndarray, jacobian: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

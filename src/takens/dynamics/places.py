@@ -71,6 +71,11 @@ class Space:
     tolerance: float
     escape: float
 
+    @property
+    def frame(self) -> tuple[np.ndarray, ...]:
+        """Centre, scale, periods and escape as arrays, for compiled programs."""
+        return self.centre, self.scale, self.wrap, np.asarray(float(self.escape))
+
     def coordinates(self, states: np.ndarray) -> np.ndarray:
         """States (..., dim) in units of the scale, angles between 0 and their period."""
         scaled = (states - self.centre) / self.scale

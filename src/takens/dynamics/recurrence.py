@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import jax.numpy as jnp
 import numpy as np
 
 from takens.core.system import AbstractMap, TimeMap
-from takens.dynamics.march import BLOCK, counted, march, pieces, record, together
+from takens.dynamics.fixed_points import at_times
+from takens.dynamics.march import BLOCK, approach, counted, nowhere, pieces, record, together
 from takens.dynamics.orbit_diagram import least_periods
 from takens.dynamics.places import Attractor, Search, Space
 
@@ -70,18 +70,21 @@ def _recorder(search: Search, x: np.ndarray) -> AbstractMap:
     evolution = search.evolution
     if not isinstance(evolution, TimeMap):
         return evolution
-    state = jnp.asarray(x[:, 0])
-    fields = [np.asarray(evolution.flow.vector_field(t, state, search.u)) for t in (0.0, 0.37, 8.3)]
+    times = np.array([0.0, 0.37, 8.3])
+    fields = np.asarray(at_times(evolution.flow, times, x[:, :1].T, search.u))
     if all(np.array_equal(fields[0], other, equal_nan=True) for other in fields[1:]):
         return evolution.flow.as_map(float(evolution.dt) * GOLDEN)
     return evolution
 
 
 def _forward(search: Search, x: np.ndarray, n: int) -> np.ndarray:
+    count, points, owner, reach = nowhere(len(x))
+
     def work(piece: np.ndarray) -> np.ndarray:
-        return np.asarray(
-            march(search.evolution, piece, counted(n), counted(search.n_transient), search.u)
-        )
+        # The program that compares with attractors serves here too, without any.
+        end, _ = approach(search.evolution, piece, counted(n), counted(search.n_transient), search.u,
+                          count, points, owner, reach, search.space.frame)  # fmt: skip
+        return np.asarray(end)
 
     return np.concatenate(together(work, pieces(x)), axis=1)[:, : x.shape[1]]
 

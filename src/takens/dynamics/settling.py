@@ -11,44 +11,14 @@ from __future__ import annotations
 
 from typing import Any
 
-import equinox as eqx
-import jax
-import jax.numpy as jnp
 import numpy as np
 
-from takens.core.system import AbstractMap
-from takens.dynamics.march import counted, march, pieces, together
+from takens.dynamics.march import FINE, approach, counted, nowhere, pieces, together
 from takens.dynamics.places import LOST, UNDECIDED, Attractor, Search, Space
 from takens.dynamics.recurrence import discover
 
-FINE = 256  # most attractor points that are compared in the compiled call
 CONFIRM, CONFIRM_CLOUD = 2, 5  # looks in a row at which a start must be at one attractor
 STAY_CLOUD = 32  # and steps, where the attractor is known by a coarse cloud of points
-
-
-@eqx.filter_jit
-def approach(
-    evolution: AbstractMap, x: Any, n: Any, n_steps: Any, u: Any, n_points: Any, points: Any,
-    owner: Any, reach: Any, frame: Any,
-) -> tuple[Any, Any]:  # fmt: skip
-    """States (dim, sample) after `n_steps`, and the attractor at which each is, (sample,)."""
-    centre, scale, wrap, escape = frame
-    x = march(evolution, x, n, n_steps, u)
-    scaled = (x - centre[:, None]) / scale[:, None]
-    turn = jnp.where(wrap > 0, 1 / jnp.where(wrap > 0, wrap, 1.0), 0.0)
-
-    def look(i: Any, best: Any) -> Any:
-        gap = scaled - points[i][:, None]
-        gap = gap - wrap[:, None] * jnp.round(gap * turn[:, None])
-        distance = jnp.max(jnp.abs(gap), axis=0)
-        nearer = (distance <= reach[i]) & (distance < best[0])
-        return jnp.where(nearer, distance, best[0]), jnp.where(nearer, owner[i], best[1])
-
-    nothing = (jnp.full(x.shape[-1], jnp.inf), jnp.full(x.shape[-1], UNDECIDED))
-    _, label = jax.lax.fori_loop(0, n_points, look, nothing)
-    far = (jnp.abs(scaled) > escape) & (wrap == 0)[:, None]
-    gone = (~jnp.isfinite(x) | far).any(axis=0)
-    return x, jnp.where(gone, LOST, label)
 
 
 def explore(
@@ -123,13 +93,12 @@ class _Finder:
         self.trees = {i: space.tree(found[i].points) for i in self.clouds}
         self.reach = [a.reach for a in found]
         points, owner, reach = self.compiled
-        self.count = counted(len(points))
-        self.points = np.zeros((FINE, len(space.scale)))  # rows past the count are not looked at
-        self.owner, self.limit = np.full(FINE, UNDECIDED), np.zeros(FINE)
+        _, self.points, self.owner, self.limit = nowhere(len(space.scale))
+        self.count = counted(len(points))  # rows past it are not looked at
         if len(points):
             self.points[: len(points)] = (points - space.centre) / space.scale
             self.owner[: len(points)], self.limit[: len(points)] = owner, reach
-        self.frame = (space.centre, space.scale, space.wrap, np.asarray(space.escape))
+        self.frame = space.frame
 
     def advance(self, search: Search, x: np.ndarray, n: int, size: int) -> tuple[Any, Any]:
         """States after `size` steps and the attractor at which each is."""

@@ -12,7 +12,7 @@ import numpy as np
 
 from takens.core import InvalidInput
 from takens.core.system import AbstractFlow
-from takens.dynamics.newton import Residual, accepted, damped_newton, polished
+from takens.dynamics.newton import Residual, accepted, solve_from, with_jacobian
 
 N_DRAWN = 256  # points kept of each orbit, a multiple of the periods tried for a shorter one
 DIVISORS = (2, 3, 4, 5, 6, 7, 8)
@@ -52,13 +52,11 @@ def residual(
     def at(unknowns: Any) -> tuple[Any, Any]:
         x, period = unknowns[:-1].reshape(n_segments, dim), unknowns[-1]
 
-        def end(y: Any, span: Any) -> Any:
+        def end(y: Any) -> Any:
+            span = period / n_segments
             return flow.integrator.advance(flow, jnp.zeros(()), span, y, u, n_substeps)
 
-        span = period / n_segments
-        ends = jax.vmap(lambda y: end(y, span))(x)
-        slopes: Any = jax.jacfwd(end)
-        tangents = jax.vmap(lambda y: slopes(y, span))(x)
+        ends, tangents = jax.vmap(with_jacobian(end))(x)
         speeds = jax.vmap(lambda y: flow.vector_field(jnp.zeros(()), y, u))(ends) / n_segments
         joints = ends - jnp.roll(x, -1, axis=0)
         phase = jnp.dot(direction, x[0] - reference)
@@ -92,7 +90,7 @@ def _search(
 ) -> Any:
     def one(x: Any, direction: Any) -> Any:
         at = residual(flow, x[: flow.dim], direction, n_segments, n_substeps, u)
-        return polished(at, damped_newton(at, x))
+        return solve_from(at, x)
 
     return jax.vmap(one)(starts, directions)
 

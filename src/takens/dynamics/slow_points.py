@@ -16,9 +16,8 @@ from takens.dynamics.door import a_system, an_input, counts, describe
 from takens.dynamics.fixed_points import autonomous, imbalance, starts_from
 from takens.dynamics.newton import (
     accepted,
-    damped_newton,
     first_order_errors,
-    polished,
+    solve_from,
     with_jacobian,
 )
 from takens.dynamics.stability import n_unstable, ordered
@@ -122,20 +121,22 @@ class SlowPoints(AbstractResult):
 
 def _gradient(system: AbstractSystem, u: Any) -> Any:
     """Gradient of half the squared speed, by forward differentiation."""
+    at = with_jacobian(lambda x: imbalance(system, 0.0, x, u))
 
-    def value(x: Any) -> Any:
-        return imbalance(system, 0.0, x, u)
+    def gradient(x: Any) -> Any:
+        value, jacobian = at(x)
+        return jacobian.T @ value
 
-    return lambda x: jax.jacfwd(value)(x).T @ value(x)
+    return gradient
 
 
 @eqx.filter_jit
 def _minimise(system: AbstractSystem, starts: Any, u: Any) -> Any:
     def one(x: Any) -> Any:
         at = with_jacobian(lambda y: imbalance(system, 0.0, y, u))
-        x, slope, hessian = polished(
-            with_jacobian(_gradient(system, u)), damped_newton(at, x), n_steps=8
-        )
+        x, _, _ = solve_from(at, x, n_polish=-1)
+        gradient = with_jacobian(_gradient(system, u))
+        x, slope, hessian = solve_from(gradient, x, n_damped=0, n_polish=8)
         return x, *at(x), slope, hessian
 
     return jax.vmap(one)(starts)
