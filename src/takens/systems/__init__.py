@@ -65,4 +65,6 @@ from takens.systems.populations import HastingsPowell as HastingsPowell
 from takens.systems.populations import LotkaVolterra as LotkaVolterra
 from takens.systems.populations import SeasonalSEIR as SeasonalSEIR
 from takens.systems.populations import SeasonalSIR as SeasonalSIR
+from takens.systems.stochastic import AdditiveRungeKutta as AdditiveRungeKutta
+from takens.systems.stochastic import CommutativeRungeKutta as CommutativeRungeKutta
 from takens.systems.taylor import Taylor as Taylor
