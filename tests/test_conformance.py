@@ -73,6 +73,8 @@ RESULTS = {
     "LargestLyapunov": lambda: series.largest_lyapunov(SIGNAL, quick=True, throw=False),
     "CorrelationDimension": lambda: series.correlation_dimension(SIGNAL, throw=False),
     "PermutationEntropy": lambda: series.permutation_entropy(SIGNAL),
+    "SampleEntropy": lambda: series.sample_entropy(SIGNAL),
+    "MultiscaleEntropy": lambda: series.multiscale_entropy(SIGNAL, scales=3),
     "Motion": lambda: series.kind_of_motion(SIGNAL, quick=True),
     "Ensemble": lambda: dynamics.trajectories(
         systems.HenonMap(), [[0.1, 0.1], [9.0, 9.0]], np.arange(40), parameters={"a": [1.4, 1.2]}

@@ -15,8 +15,13 @@ from takens.series.information import DelayedInformation as DelayedInformation
 from takens.series.information import delayed_information as delayed_information
 from takens.series.motion import Motion as Motion
 from takens.series.motion import kind_of_motion as kind_of_motion
+from takens.series.multiscale import MultiscaleEntropy as MultiscaleEntropy
+from takens.series.multiscale import multiscale_entropy as multiscale_entropy
 from takens.series.nonuniform import NonuniformEmbedding as NonuniformEmbedding
 from takens.series.nonuniform import nonuniform_embedding as nonuniform_embedding
+from takens.series.sample_entropy import SampleEntropy as SampleEntropy
+from takens.series.sample_entropy import fuzzy_entropy as fuzzy_entropy
+from takens.series.sample_entropy import sample_entropy as sample_entropy
 from takens.series.sampling import Sampling as Sampling
 from takens.series.sampling import sampling as sampling
 from takens.series.singular import SingularEmbedding as SingularEmbedding
