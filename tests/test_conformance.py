@@ -70,6 +70,7 @@ RESULTS = {
     "SurrogateTest": lambda: series.surrogate_test(
         SIGNAL, lambda x: float(np.mean(np.diff(x) ** 3)), n_surrogates=19
     ),
+    "SurrogateData": lambda: series.surrogate_data(SIGNAL, n_surrogates=2),
     "LargestLyapunov": lambda: series.largest_lyapunov(SIGNAL, quick=True, throw=False),
     "CorrelationDimension": lambda: series.correlation_dimension(SIGNAL, throw=False),
     "PermutationEntropy": lambda: series.permutation_entropy(SIGNAL),

@@ -20,10 +20,11 @@ from takens.series import (
 )
 from takens.series.embedding import autocorrelation, mutual_information
 from takens.series.lines import fit_lines
+from takens.series.nulls.fourier import iaaft, matched_ends, phase_randomised
 from takens.series.observable import delay_vectors, neighbours, observable
 from takens.series.prediction import local_prediction_error, time_asymmetry
 from takens.series.stationarity import dickey_fuller, kpss
-from takens.series.surrogates import iaaft, matched_ends, monte_carlo_p, phase_randomised
+from takens.series.surrogates import monte_carlo_p
 from tests.series.signals import ar1, henon, logistic, lorenz
 
 

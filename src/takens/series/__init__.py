@@ -32,6 +32,8 @@ from takens.series.stationarity import Stationarity as Stationarity
 from takens.series.stationarity import stationarity as stationarity
 from takens.series.sufficiency import Sufficiency as Sufficiency
 from takens.series.sufficiency import data_sufficiency as data_sufficiency
+from takens.series.surrogate_data import SurrogateData as SurrogateData
+from takens.series.surrogate_data import surrogate_data as surrogate_data
 from takens.series.surrogates import SurrogateTest as SurrogateTest
 from takens.series.surrogates import surrogate_test as surrogate_test
 from takens.series.surrogates import surrogate_tests as surrogate_tests

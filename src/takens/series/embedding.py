@@ -172,6 +172,11 @@ def _choose_delay(x: np.ndarray) -> tuple[int, np.ndarray, np.ndarray, np.ndarra
     return delay, lags, information, correlation[lags], map_like
 
 
+def chosen_delay(x: np.ndarray) -> int:
+    """Delay in samples at which `embedding` looks at `x`, shape (time,)."""
+    return _choose_delay(x)[0]
+
+
 def _cao_and_false(
     series: tuple[np.ndarray, ...], delay: int, theiler: int, max_dimension: int
 ) -> tuple[np.ndarray, ...]:

@@ -1,155 +1,22 @@
-"""Surrogate data: what a statistic would be if a stated null hypothesis were true."""
+"""Surrogate tests: what a statistic would be if a stated null hypothesis were true."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from takens.core import AbstractResult, Finding, InvalidInput, Status, require
-from takens.series.observable import observable
+from takens.core import AbstractResult, Finding, InvalidInput, NumericalFailure, Status, require
+from takens.series.nulls import AbstractNull, null_named
+from takens.series.nulls.stretch import MIN_SAMPLES, prepared
 
 if TYPE_CHECKING:
     import xarray as xr
 
-Null = Literal["iaaft", "phase", "shuffle"]
 Alternative = Literal["less", "greater", "two-sided"]
-
-_MIN_SAMPLES = 50
-_VALUES_AT_ONCE = 40_000  # numbers of surrogates made side by side; they stay in the cache
-
-NULL_TEXT = {
-    "iaaft": "a stationary linear Gaussian process seen through a monotonic measurement",
-    "phase": "a stationary linear Gaussian process",
-    "shuffle": "independent, identically distributed noise",
-}
-
-
-def matched_ends(x: np.ndarray, *, max_trim: float = 0.1) -> tuple[int, int]:
-    """Start and stop of the stretch whose ends fit best in value and slope.
-
-    The Fourier transform treats the record as periodic; a jump from the end to the start would
-    leak over all frequencies and make every surrogate rougher than the data.
-    """
-    n = len(x)
-    trim = max(1, int(max_trim * n / 2))
-    heads, tails = np.arange(trim), n - 1 - np.arange(trim)
-    spread = max(float(x.std()), 1e-300)
-    jump = (x[heads][:, None] - x[tails][None, :]) / spread
-    slope = np.gradient(x)
-    kink = (slope[heads][:, None] - slope[tails][None, :]) / max(float(slope.std()), 1e-300)
-    i, j = np.unravel_index(int(np.argmin(jump**2 + kink**2)), jump.shape)
-    start, stop = int(heads[i]), int(tails[j])  # the tail repeats the head, so it is left out
-    return start, start + _fast_length(stop - start)
-
-
-def _fast_length(n: int) -> int:
-    """Largest length up to `n` without prime factors above 5, on which transforms are fast."""
-    best, two = 1, 1
-    while two <= n:
-        three = two
-        while three <= n:
-            five = three
-            while five <= n:
-                best = max(best, five)
-                five *= 5
-            three *= 3
-        two *= 2
-    return best
-
-
-def iaaft(
-    x: np.ndarray,
-    n_surrogates: int,
-    rng: np.random.Generator,
-    *,
-    max_steps: int = 100,
-    tolerance: float = 1e-2,
-) -> np.ndarray:
-    """Iterative amplitude-adjusted Fourier surrogates: the data's spectrum and exact values.
-
-    Alternates between imposing the Fourier amplitudes of `x` and its sorted values until one
-    more step lowers the squared error of the spectrum by less than the share `tolerance`, or
-    `max_steps`. With several columns the *same* phases are added to every column, so that
-    cross-spectra are kept as well.
-
-    Parameters
-    ----------
-    x : array, shape (time,) or (time, dim)
-    n_surrogates : int
-    rng : numpy.random.Generator
-
-    Returns
-    -------
-    array, shape (n_surrogates, *x.shape)
-        Ends on the step that imposes the values, so the distribution is exact and the spectrum
-        nearly so.
-
-    Notes
-    -----
-    Cost: O(n_surrogates * steps * N log N), memory of a few surrogates beyond the result.
-
-    References
-    ----------
-    Schreiber and Schmitz (1996), Phys. Rev. Lett. 77, 635; multivariate form: Schreiber and Schmitz
-    (2000), Physica D 142, 346, section 4.3.
-    """
-    from scipy import fft
-
-    rows = np.ascontiguousarray(x[None] if x.ndim == 1 else x.T)
-    dim, n = rows.shape
-    spectrum = fft.rfft(rows)
-    amplitude = np.abs(spectrum)
-    direction = spectrum / np.maximum(amplitude, 1e-300)
-    ranked = np.sort(rows)
-    made = np.stack([rows[:, rng.permutation(n)] for _ in range(n_surrogates)])
-    at_once = max(1, _VALUES_AT_ONCE // (n * dim))
-    for start in range(0, n_surrogates, at_once):
-        pending = np.arange(start, min(start + at_once, n_surrogates))
-        last = np.full(len(pending), np.inf)
-        for _ in range(max_steps):
-            shape = fft.rfft(made[pending])
-            size = np.abs(shape)
-            gap = np.sum((size - amplitude) ** 2, axis=(1, 2))
-            turn = shape / np.maximum(size, 1e-300)
-            if dim > 1:  # one rotation per frequency keeps the phase differences between columns
-                turn = np.sum(turn * direction.conj(), axis=1, keepdims=True)
-                turn = direction * turn / np.maximum(np.abs(turn), 1e-300)
-            order = np.argsort(fft.irfft(amplitude * turn, n))
-            new = np.empty(order.shape)
-            np.put_along_axis(new, order, np.broadcast_to(ranked, order.shape), axis=2)
-            made[pending] = new
-            going = gap <= (1 - tolerance) * last
-            pending, last = pending[going], gap[going]
-            if not pending.size:
-                break
-    return made.transpose(0, 2, 1).reshape(n_surrogates, *x.shape)
-
-
-def phase_randomised(x: np.ndarray, n_surrogates: int, rng: np.random.Generator) -> np.ndarray:
-    """Fourier surrogates with independent uniform phases: the exact spectrum, Gaussian values."""
-    from scipy import fft
-
-    spectrum = fft.rfft(x, axis=0)
-    shape = (n_surrogates, len(spectrum)) + (1,) * (x.ndim - 1)
-    turn = np.exp(2j * np.pi * rng.uniform(size=shape))
-    turn[:, 0] = 1
-    if len(x) % 2 == 0:
-        turn[:, -1] = np.where(rng.uniform(size=turn[:, -1].shape) < 0.5, 1, -1)
-    return np.asarray(fft.irfft(spectrum * turn, len(x), axis=1))
-
-
-def make_surrogates(x: np.ndarray, null: Null, n: int, rng: np.random.Generator) -> np.ndarray:
-    """`n` surrogates of `x` under `null`, shape (n, *x.shape)."""
-    if null == "iaaft":
-        return iaaft(x, n, rng)
-    if null == "phase":
-        return phase_randomised(x, n, rng)
-    if null == "shuffle":
-        return np.stack([x[rng.permutation(len(x))] for _ in range(n)])
-    raise InvalidInput(f"null = {null!r}; expected one of {', '.join(NULL_TEXT)}.")
+Correction = Literal["holm", "benjamini-hochberg", "none"]
 
 
 def monte_carlo_p(observed: float, drawn: np.ndarray, alternative: Alternative) -> float:
@@ -162,6 +29,40 @@ def monte_carlo_p(observed: float, drawn: np.ndarray, alternative: Alternative) 
     if alternative == "less":
         return float(low)
     return float(high) if alternative == "greater" else float(min(1.0, 2 * min(low, high)))
+
+
+def adjusted_p(p_values: Sequence[float], correction: Correction) -> np.ndarray:
+    """p-values corrected for their number; NaN stays and does not count.
+
+    ``"holm"`` bounds the chance of one false rejection or more, under any dependence (Holm 1979);
+    ``"benjamini-hochberg"`` bounds the expected share of false ones among the rejections, for
+    independent or positively dependent tests (Benjamini and Hochberg 1995).
+
+    Parameters
+    ----------
+    p_values : sequence of float
+    correction : {"holm", "benjamini-hochberg", "none"}
+
+    Raises
+    ------
+    InvalidInput
+        If there is no such correction.
+    """
+    if correction not in ("holm", "benjamini-hochberg", "none"):
+        raise InvalidInput(
+            f"correction = {correction!r}; expected 'holm', 'benjamini-hochberg' or 'none'."
+        )
+    p = np.asarray(p_values, dtype=float)
+    found, seen = np.full(p.shape, np.nan), np.flatnonzero(np.isfinite(p))
+    order, m = seen[np.argsort(p[seen], kind="stable")], len(seen)
+    if correction == "none":
+        return p
+    if correction == "holm":
+        scaled = np.maximum.accumulate(p[order] * np.arange(m, 0, -1))
+    else:
+        scaled = np.minimum.accumulate((p[order] * m / np.arange(1, m + 1))[::-1])[::-1]
+    found[order] = np.minimum(scaled, 1.0)
+    return found
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -182,6 +83,10 @@ class SurrogateTest(AbstractResult):
         Observed value over the surrogates' median.
     n_samples : int
         Length of the stretch that was tested.
+    adjusted_p : float
+        The p-value corrected for the number of statistics tested together.
+    correction : str
+        How: ``"holm"``, ``"benjamini-hochberg"`` or ``"none"``.
     """
 
     statistic: str
@@ -193,15 +98,18 @@ class SurrogateTest(AbstractResult):
     p_value: float
     ratio: float
     n_samples: int = 0
+    adjusted_p: float = float("nan")
+    correction: str = "none"
 
     def summary(self) -> str:
         """One line: statistic, value, the null's range, p-value."""
         if not np.isfinite(self.p_value):
             return f"{self.statistic}: no answer ({self.status.value or 'statistic undefined'})"
-        low, high = np.quantile(self.surrogates, [0.05, 0.95])
+        low, high = np.nanquantile(self.surrogates, [0.05, 0.95])
+        more = "" if self.correction == "none" else f", {self.correction}: {self.adjusted_p:.3g}"
         return (
             f"{self.statistic}: {self.observed:.4g}, null {self.null} 5-95 %: {low:.4g} to "
-            f"{high:.4g}, p = {self.p_value:.3g} ({len(self.surrogates)} surrogates)"
+            f"{high:.4g}, p = {self.p_value:.3g}{more} ({len(self.surrogates)} surrogates)"
         )
 
     def plot(self, ax: Any = None) -> Any:
@@ -218,6 +126,7 @@ class SurrogateTest(AbstractResult):
         import xarray as xr
 
         numbers = {"observed": self.observed, "p_value": self.p_value, "ratio": self.ratio}
+        numbers["adjusted_p"] = self.adjusted_p
         return xr.Dataset(
             {"value": ("surrogate", self.surrogates)},
             attrs={"statistic": self.statistic, "null": self.null, **numbers},
@@ -228,7 +137,7 @@ def surrogate_test(
     data: Any,
     statistic: Callable[[np.ndarray], float],
     *,
-    null: Null = "iaaft",
+    null: str | AbstractNull = "iaaft",
     alternative: Alternative = "two-sided",
     n_surrogates: int = 39,
     max_samples: int = 4096,
@@ -238,17 +147,24 @@ def surrogate_test(
 ) -> SurrogateTest:
     """Test `statistic` against a null hypothesis by surrogate data.
 
-    The longest gap-free stretch is trimmed so that its ends match (`matched_ends`), surrogates are
-    drawn, and the rank of the observed value among them gives an exact p-value.
+    The longest gap-free stretch (record, for the nulls that allow gaps) is trimmed so that its ends
+    match, surrogates are drawn, and the rank of the observed value among them gives an exact
+    p-value.
 
     Parameters
     ----------
     data : anything `takens.data.as_recording` accepts
     statistic : callable
-        Maps an array of shape (time,) or, for several components, (time, dim) to a float.
-    null : {"iaaft", "phase", "shuffle"}
-        Stationary linear Gaussian seen through a monotonic function; the same without the
-        function; independent noise.
+        Maps an array of shape (time,) or, for several components, (time, dim) to a float. With
+        ``"gapped"`` the array holds NaN at the missing places; with ``"uneven"`` it holds the
+        measured values alone, always at the same times.
+    null : str or AbstractNull
+        A name, or an object with settings, from `takens.series.nulls`: ``"iaaft"`` (stationary
+        linear Gaussian seen through a monotonic function), ``"aaft"`` (the same, older and biased),
+        ``"phase"`` (without the function), ``"shuffle"`` (independent noise), ``"gapped"`` and
+        ``"uneven"`` (as ``"iaaft"``, with missing samples or uneven times), ``"pseudo-periodic"``
+        (a noisy cycle), ``"twin"`` (another orbit of the same system), ``"truncated-fourier"``
+        (fluctuations about a slow course) and ``"wavelet"`` (moving mean and variance).
     alternative : {"two-sided", "less", "greater"}
     n_surrogates : int
         At least 19; 39 allow a one-sided p of 0.025.
@@ -291,7 +207,13 @@ def surrogate_test(
     """
     chosen = {name or getattr(statistic, "__name__", "statistic"): (statistic, alternative)}
     (result,) = surrogate_tests(
-        data, chosen, null=null, n_surrogates=n_surrogates, max_samples=max_samples, seed=seed
+        data,
+        chosen,
+        null=null,
+        n_surrogates=n_surrogates,
+        max_samples=max_samples,
+        correction="none",
+        seed=seed,
     )
     require(result.status, throw=throw)
     return result
@@ -301,9 +223,10 @@ def surrogate_tests(
     data: Any,
     statistics: Mapping[str, tuple[Callable[[np.ndarray], float], Alternative]],
     *,
-    null: Null = "iaaft",
+    null: str | AbstractNull = "iaaft",
     n_surrogates: int = 39,
     max_samples: int = 4096,
+    correction: Correction = "holm",
     seed: int = 0,
 ) -> tuple[SurrogateTest, ...]:
     """Several statistics on the same surrogates, as `surrogate_test` does for one.
@@ -314,12 +237,14 @@ def surrogate_tests(
     statistics : mapping of name to (callable, alternative)
     null, n_surrogates, max_samples, seed
         As in `surrogate_test`.
+    correction : {"holm", "benjamini-hochberg", "none"}
+        For the number of statistics; see `SurrogateTest.adjusted_p`.
 
     Returns
     -------
     tuple of SurrogateTest
-        One for each statistic; NaN with a status where there is no answer. The p-values are not
-        corrected for the number of statistics.
+        One for each statistic; NaN with a status where there is no answer. `p_value` is of the
+        statistic alone, `adjusted_p` is corrected for the number of statistics.
 
     Raises
     ------
@@ -336,50 +261,64 @@ def surrogate_tests(
     """
     if n_surrogates < 19:
         raise InvalidInput(f"n_surrogates = {n_surrogates}; at least 19 are needed for p = 0.05.")
-    if null not in NULL_TEXT:
-        raise InvalidInput(f"null = {null!r}; expected one of {', '.join(NULL_TEXT)}.")
-    view = observable(data)
-    whole = max(view.series, key=len)
-    x = whole[: max_samples + max_samples // 10]
-    cautions: list[Finding] = []
-    if len(x) < len(whole):
-        cautions.append(
-            Finding(
-                "surrogates-on-a-part",
-                f"Surrogate tests used the first {len(x)} of {len(whole)} samples of the stretch.",
-                "Raise `max_samples` to use more.",
-                "note",
-            )
-        )
+    label, law = null_named(null)
+    adjusted_p((), correction)
+    record = prepared(data, law, label, max_samples)
+    x, cautions, status = record.x, list(record.cautions), Status.TOO_SHORT
     made: Any = ()
-    if len(x) >= _MIN_SAMPLES:
-        start, stop = matched_ends(x[:, 0])
-        x = x[start:stop] if x.shape[1] > 1 else x[start:stop, 0]
-        made = make_surrogates(x, null, n_surrogates, np.random.default_rng(seed))
-    results = []
-    for label, (statistic, alternative) in statistics.items():
-        observed, drawn = float("nan"), np.full(n_surrogates, np.nan)
-        status = Status.TOO_SHORT
-        if len(made):
-            observed = float(statistic(x))
-            drawn = np.array([float(statistic(s)) for s in made])
-            answered = np.isfinite(observed) and np.isfinite(drawn).any()
-            status = Status.OK if answered else Status.NOT_APPLICABLE
-        middle = float(np.nanmedian(drawn)) if np.isfinite(drawn).any() else 0.0
-        results.append(
-            SurrogateTest(
-                statistic=label,
-                null=null,
-                null_text=NULL_TEXT[null],
-                alternative=alternative,
-                observed=observed,
-                surrogates=drawn,
-                p_value=monte_carlo_p(observed, drawn, alternative),
-                ratio=observed / middle if middle else float("nan"),
-                n_samples=len(x),
-                status=status,
-                cautions=tuple(cautions),
-                provenance={"seed": seed, "n_surrogates": n_surrogates, "label": view.label},
-            )
+    if np.isfinite(x).sum() >= MIN_SAMPLES * (x.shape[1] if x.ndim > 1 else 1):
+        try:
+            rng = np.random.default_rng(seed)
+            made, status = law.draw(x, n_surrogates, rng, record.times), Status.OK
+        except NumericalFailure as failure:
+            cautions.append(Finding("no-surrogates", str(failure), "Nothing was tested."))
+            status = Status.NOT_APPLICABLE
+    results = [
+        _ranked(
+            (x, made, status),
+            (name, statistic, alternative),
+            null=label,
+            null_text=law.hypothesis,
+            cautions=tuple(cautions),
+            provenance={
+                "seed": seed,
+                "n_surrogates": n_surrogates,
+                "label": record.label,
+                **dataclasses.asdict(law),
+            },
         )
-    return tuple(results)
+        for name, (statistic, alternative) in statistics.items()
+    ]
+    corrected = adjusted_p([r.p_value for r in results], correction)
+    return tuple(
+        dataclasses.replace(r, adjusted_p=float(p), correction=correction)
+        for r, p in zip(results, corrected, strict=True)
+    )
+
+
+def _ranked(
+    drawn_from: tuple[np.ndarray, Any, Status],
+    asked: tuple[str, Callable[[np.ndarray], float], Alternative],
+    **about: Any,
+) -> SurrogateTest:
+    """One statistic of a record and of its surrogates."""
+    x, made, status = drawn_from
+    name, statistic, alternative = asked
+    observed, drawn = float("nan"), np.full(about["provenance"]["n_surrogates"], np.nan)
+    if len(made):
+        observed = float(statistic(x))
+        drawn = np.array([float(statistic(s)) for s in made])
+        answered = np.isfinite(observed) and np.isfinite(drawn).any()
+        status = Status.OK if answered else Status.NOT_APPLICABLE
+    middle = float(np.nanmedian(drawn)) if np.isfinite(drawn).any() else 0.0
+    return SurrogateTest(
+        statistic=name,
+        alternative=alternative,
+        observed=observed,
+        surrogates=drawn,
+        p_value=monte_carlo_p(observed, drawn, alternative),
+        ratio=observed / middle if middle else float("nan"),
+        n_samples=len(x),
+        status=status,
+        **about,
+    )
