@@ -72,6 +72,7 @@ RESULTS = {
     ),
     "SurrogateData": lambda: series.surrogate_data(SIGNAL, n_surrogates=2),
     "LargestLyapunov": lambda: series.largest_lyapunov(SIGNAL, quick=True, throw=False),
+    "DivergenceExponent": lambda: series.divergence_exponent(SIGNAL, throw=False),
     "CorrelationDimension": lambda: series.correlation_dimension(SIGNAL, throw=False),
     "PermutationEntropy": lambda: series.permutation_entropy(SIGNAL),
     "SampleEntropy": lambda: series.sample_entropy(SIGNAL),

@@ -5,6 +5,8 @@ from takens.series.decision import Evidence as Evidence
 from takens.series.dimension import CorrelationDimension as CorrelationDimension
 from takens.series.dimension import correlation_dimension as correlation_dimension
 from takens.series.dimension import eckmann_ruelle_ceiling as eckmann_ruelle_ceiling
+from takens.series.divergence import DivergenceExponent as DivergenceExponent
+from takens.series.divergence import divergence_exponent as divergence_exponent
 from takens.series.embedding import Embedding as Embedding
 from takens.series.embedding import embedding as embedding
 from takens.series.entropy import PermutationEntropy as PermutationEntropy
