@@ -53,9 +53,10 @@ def find_pairs(
     """
     vectors = delay_vectors(view.gapped, dimension, delay)
     width = view.n_components
-    pieces, first = [], []
+    pieces: list[np.ndarray] = []
+    first: list[int] = []
     for values in view.gapped:
-        first.append(sum(map(len, pieces)))
+        first.append(sum(len(piece) for piece in pieces))
         pieces += [values, np.full((padding + 1, width), np.nan)]
     lengths = np.array([len(values) for values in view.gapped])
     clocks = np.concatenate([[0], np.cumsum(lengths + 10_000_000)[:-1]])
