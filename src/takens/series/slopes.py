@@ -112,7 +112,7 @@ def slope_ensemble(
     fits, errors, apart = [], [], []
     span = min(3, n_curves)
     for low, high in windows(log_r):
-        fine = usable[:, low:high].all(axis=1)
+        fine = np.all(usable[:, low:high], axis=1)
         curves = [c for c in range(n_curves - span + 1) if fine[c : c + span].all()]
         if not curves:
             continue
