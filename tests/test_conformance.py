@@ -196,7 +196,7 @@ def test_model(name, models):
 def test_every_system_class_is_checked(models):
     made = {type(model).__name__ for model in models.values()}
     # TimeMap is exercised by every flow, held systems in tests/dynamics/test_held.py
-    elsewhere = {"TimeMap", "HeldMap", "HeldFlow"}
+    elsewhere = {"TimeMap", "HeldMap", "HeldFlow", "RescaledMap", "RescaledFlow"}
     assert names(AbstractSystem) == made | set(KNOWN) | set(DERIVED) | elsewhere
 
 

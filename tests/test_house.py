@@ -325,7 +325,9 @@ def test_no_path_of_one_machine_and_no_unfinished_work():
 
 def test_every_citation_is_in_the_bibliography():
     bib = (ROOT / "docs" / "references.bib").read_text(encoding="utf-8")
-    known = set(re.findall(r"^@\w+\{([^,\s]+),", bib, re.M))
+    keys = re.findall(r"^@\w+\{([^,\s]+),", bib, re.M)
+    known = set(keys)
+    assert len(keys) == len(known), "an entry of docs/references.bib stands twice"
     cited = {}
     for path in [*FILES, *sorted((ROOT / "docs").glob("*.md"))]:
         for keys in re.findall(r"(?::|\{)cite(?::\w+)?[:}]`([^`]+)`", path.read_text("utf-8")):

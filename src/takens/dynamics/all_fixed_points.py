@@ -11,6 +11,7 @@ from takens.dynamics.door import a_system, an_input, counts
 from takens.dynamics.fixed_points import FixedPoints, assembled, autonomous
 from takens.dynamics.krawczyk import certified_radius
 from takens.dynamics.polynomials import PolynomialSystem, Roots, all_roots, polynomial_system
+from takens.dynamics.rescaled import unit_of
 
 ATTEMPTS = 3
 
@@ -97,7 +98,7 @@ def all_fixed_points(
         {"n_paths": roots.n_paths, "n_complex": len(roots.simple),
          "n_infinite": roots.n_infinite, "seed": seed},
         complete=roots.clean and not len(roots.multiple),
-        radii=np.concatenate([radii, np.full(len(doubtful), np.inf)]),
+        radii=np.concatenate([radii, np.full(len(doubtful), np.inf)]), unit=unit_of(everything),
     )  # fmt: skip
 
 

@@ -229,7 +229,9 @@ def prepared(
     low, high = starts.min(axis=0), starts.max(axis=0)
     middle = 0.5 * (low + high)
     if scale is None:
-        scale = np.where(high > low, high - low, np.maximum(np.abs(middle), 1.0))
+        # A component that does not vary is measured by itself, or as the others are.
+        usual = min(1.0, float(np.maximum(high - low, np.abs(middle)).max())) or 1.0
+        scale = np.where(high > low, high - low, np.maximum(np.abs(middle), usual))
     turns = np.zeros(system.dim)
     if wrap is not None and not isinstance(wrap, Mapping):
         raise InvalidInput(

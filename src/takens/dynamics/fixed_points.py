@@ -13,6 +13,7 @@ from takens.core import AbstractResult, Finding, InvalidInput, Status, WrongKind
 from takens.core.system import AbstractDiffusion, AbstractFlow, AbstractSystem
 from takens.dynamics.door import a_system, an_input, counts, describe, fraction, numbers, states
 from takens.dynamics.newton import collected, first_order_errors, solve_from, with_jacobian
+from takens.dynamics.rescaled import rescaled, unit_of
 from takens.dynamics.stability import (
     UNDECIDED,
     kind,
@@ -280,7 +281,8 @@ def fixed_points(
     u : array, shape (input,), optional
         A constant input.
     tolerance : float
-        Points closer than this, relative to ``1 + max|x|``, are one.
+        Points closer than this are one, relative to ``1 + max|x|``, in units of the largest start
+        where all starts are smaller than one.
     max_points : int
         Most points to look for.
     seed : int
@@ -326,12 +328,15 @@ def fixed_points(
     starts, region = starts_from(system, x0, bounds, n_starts, seed)
     counts(max_points=max_points)
     fraction(tolerance=tolerance)
-    scale = _scale(autonomous(system, starts, u))
+    unit = unit_of(starts)
+    seen = rescaled(system, unit)
+    scale = _scale(autonomous(system, starts, u) / unit)
 
     def search(roots: np.ndarray, known: np.ndarray) -> Any:
-        return _search(system, starts, u, roots, known)
+        return _search(seen, starts / unit, u, roots, known)
 
     found, hits = collected(search, system.dim, scale, tolerance, max_points)
+    found = [unit * x for x in found]
     cautions: list[Finding] = []
     if region is not None:
         inside = [bool(np.all((region[:, 0] <= x) & (x <= region[:, 1]))) for x in found]
@@ -345,14 +350,14 @@ def fixed_points(
     require(status, throw=throw)
     return assembled(
         system, np.array(found).reshape(-1, system.dim), np.array(hits, dtype=int), u, status,
-        cautions, {"n_starts": len(starts), "tolerance": tolerance, "seed": seed},
+        cautions, {"n_starts": len(starts), "tolerance": tolerance, "seed": seed}, unit=unit,
     )  # fmt: skip
 
 
 def assembled(
     system: AbstractSystem, points: np.ndarray, hits: np.ndarray, u: Any, status: Status,
     cautions: list[Finding], provenance: dict[str, Any], complete: bool = False,
-    radii: np.ndarray | None = None,
+    radii: np.ndarray | None = None, unit: float = 1.0,
 ) -> FixedPoints:  # fmt: skip
     """Everything that is said of points once they are known, in order of instability."""
     is_map = not isinstance(system, AbstractFlow)
@@ -364,7 +369,9 @@ def assembled(
     values = np.array([ordered(np.linalg.eigvals(j), is_map) for j in jacobian], dtype=complex)
     values = values.reshape(n, dim)
     unstable = np.array([n_unstable(v, is_map) for v in values], dtype=int)
-    error = first_order_errors(points, f, slope, lambda x: np.asarray(_jacobians(system, x, u)[1]))
+    error = unit * first_order_errors(
+        points / unit, f / unit, slope, lambda x: np.asarray(_jacobians(system, unit * x, u)[1])
+    )
     certified = np.zeros(n, dtype=bool) if radii is None else np.isfinite(radii)
     if radii is not None:
         error = np.where(certified, radii, error)

@@ -185,11 +185,12 @@ class _ByLength(eqx.Module):
     flow: AbstractFlow
     sign: Any
     u: Any
+    least: Any  # speed at rest, where there is no direction
 
     def vector_field(self, t: Any, x: Any, u: Any = None) -> Any:
         """The direction of the flow's field; zero at a rest point."""
         field = self.flow.vector_field(t, x, self.u)
-        return self.sign * field / jnp.sqrt(field @ field + 1e-24)
+        return self.sign * field / jnp.sqrt(field @ field + self.least**2)
 
 
 @eqx.filter_jit
@@ -224,7 +225,8 @@ def surface_from(
         order = np.argsort(np.abs(values.real))
         weak, strong = (vectors[:, i].real / np.linalg.norm(vectors[:, i]) for i in order)
     n_steps = max(2, int(np.ceil(4 * length / max_gap)))
-    rescaled = _ByLength(flow, np.asarray(-1.0 if backwards else 1.0), u)
+    rescaled = _ByLength(flow, np.asarray(-1.0 if backwards else 1.0), u,
+                        np.asarray(1e-12 * length * np.abs(values).max()))  # fmt: skip
     reach, error = min(max_gap, 0.1 * length), np.inf
     across = np.eye(len(point)) - plane.T @ plane
     circle = np.linspace(0, 2 * np.pi, N_RING, endpoint=False)

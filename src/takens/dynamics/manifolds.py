@@ -13,6 +13,7 @@ from takens.dynamics.derived import iterate
 from takens.dynamics.door import a_number, a_system, an_input, counts, describe, state
 from takens.dynamics.fixed_points import fixed_points
 from takens.dynamics.manifold_growth import Grown, curve_from, surface_from
+from takens.dynamics.rescaled import rescaled, unit_of
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -250,8 +251,9 @@ def _manifold(
             "length, a positive gap below it and a positive tolerance."
         )
     found = fixed_points(system, x[None], u=u, max_points=1)
+    unit = unit_of(x[None])
     saddle = found.points[0]
-    if np.abs(saddle - x).max() > 0.1 * (1 + np.abs(x).max()):
+    if np.abs(saddle - x).max() > 0.1 * (unit + np.abs(x).max()):
         raise InvalidInput(
             f"The fixed point next to {x.tolist()} is {saddle.tolist()}. Start from `fixed_points`."
         )
@@ -259,11 +261,12 @@ def _manifold(
     values, vectors = np.linalg.eig(slope)
     grows = (np.abs(values) > 1) if found.is_map else (values.real > 0)
     chosen = np.nonzero(grows != stable)[0]
-    grown = _grown(system, saddle, slope, values, vectors, chosen, stable, length, max_gap,
-                   tolerance, max_points, max_curves, u)  # fmt: skip
+    seen = rescaled(system, unit)
+    grown = _grown(seen, saddle / unit, slope, values, vectors, chosen, stable, length / unit,
+                   max_gap / unit, tolerance / unit, max_points, max_curves, u)  # fmt: skip
     result = Manifold(
-        curves=grown.curves, point=saddle, dimension=len(chosen), is_stable=stable,
-        largest_gap=grown.gap, error=grown.error, names=system.names, status=Status.OK,
+        curves=tuple(unit * c for c in grown.curves), point=saddle, dimension=len(chosen), is_stable=stable,
+        largest_gap=unit * grown.gap, error=unit * grown.error, names=system.names, status=Status.OK,
         provenance=describe(system) | {"length": length, "max_gap": max_gap},
     )  # fmt: skip
     return dataclasses.replace(result, cautions=_cautions(result, length, max_gap))

@@ -13,6 +13,7 @@ from takens.dynamics.cycles import followed, is_prime, recorded, tangent_around
 from takens.dynamics.door import a_system, an_input, counts, describe, state, sweep_values, vary
 from takens.dynamics.fixed_points import autonomous
 from takens.dynamics.newton import capacity
+from takens.dynamics.rescaled import rescaled, unit_of
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -261,14 +262,16 @@ def period_doublings(
         raise InvalidInput(f"bounds = {bounds!r}; expected two different values of {parameter}.")
     low, high = (float(v) for v in ends)
     autonomous(system, start[None], u)
-    branch = _Branch(system, parameter, start, capacity(period * 2**n_doublings), u)
+    unit = unit_of(start[None])
+    room = capacity(period * 2**n_doublings)
+    branch = _Branch(rescaled(system, unit), parameter, start / unit, room, u)
     values, errors, cycles = _cascade(branch, low, high, period, n_doublings)
     status = Status.OK if values else Status.NOT_CONVERGED
     require(status, throw=throw)
     short = len(values) < n_doublings
     return PeriodDoublings(
         parameter=parameter, values=np.array(values), error=np.array(errors),
-        periods=period * 2 ** np.arange(len(values)), cycles=tuple(cycles), status=status,
+        periods=period * 2 ** np.arange(len(values)), cycles=tuple(unit * c for c in cycles), status=status,
         cautions=(_short(len(values), n_doublings),) if short else (),
         provenance=describe(system) | {"bounds": [low, high], "x0": start.tolist()},
     )  # fmt: skip

@@ -13,6 +13,7 @@ from takens.core.system import AbstractFlow, AbstractMap
 from takens.dynamics.cycles import cycles_of_period, guesses, recorded, tangent_around
 from takens.dynamics.door import a_number, a_system, an_input, counts, describe, fraction, states
 from takens.dynamics.fixed_points import autonomous, box
+from takens.dynamics.rescaled import rescaled, unit_of
 from takens.dynamics.shooting import closed_orbits
 from takens.dynamics.stability import UNDECIDED, kind, n_unstable, ordered
 
@@ -179,7 +180,8 @@ def periodic_orbits(
     max_orbits : int
         Most orbits for each period of a map; for a flow in all.
     tolerance : float
-        Orbits closer than this, relative to ``1 + max|x|``, are one.
+        Orbits closer than this are one, relative to ``1 + max|x|``, in units of the largest start
+        where all starts are smaller than one.
     u : array, shape (input,), optional
         A constant input.
     seed : int
@@ -234,36 +236,42 @@ def periodic_orbits(
         raise InvalidInput(f"max_period = {max_period}; expected a positive number.")
     autonomous(system, x, u)
     settings = {"max_period": max_period, "n_starts": n_starts, "n_steps": n_steps, "seed": seed}
+    if not isinstance(system, (AbstractMap, AbstractFlow)):
+        raise WrongKind(f"{type(system).__name__} is neither a map nor a flow.")
+    unit = unit_of(x)
+    seen, x = rescaled(system, unit), x / unit
     if isinstance(system, AbstractFlow):
         found = closed_orbits(
-            system, x, max_period=float(max_period), dt=dt, n_steps=n_steps,
+            seen, x, max_period=float(max_period), dt=dt, n_steps=n_steps,
             n_transient=n_transient, n_starts=n_starts, n_segments=n_segments,
             max_orbits=max_orbits, tolerance=tolerance, u=u,
         )  # fmt: skip
-        return _of_flow(system, found, throw, settings)
-    if not isinstance(system, AbstractMap):
-        raise WrongKind(f"{type(system).__name__} is neither a map nor a flow.")
+        return _in_unit(_of_flow(seen, found, throw, describe(system) | settings), unit)
     if max_period < 1:
         raise InvalidInput(f"max_period = {max_period} for a map; expected 1 iterate or more.")
-    orbits = recorded(system, x, n_transient + n_steps, u)[:, n_transient:]
-    region = _region(system, x, orbits, bounds)
+    orbits = recorded(seen, x, n_transient + n_steps, u)[:, n_transient:]
+    region = _region(x, orbits) if bounds is None else box(system, bounds) / unit
     cycles: list[tuple[np.ndarray, float, int]] = []
     longest = int(max_period)
     for period in range(1, longest + 1):
         starts = guesses(orbits, region, period, longest, n_starts, seed)
         cycles += cycles_of_period(
-            system, starts, period, [c for c, _, _ in cycles], u, tolerance, max_orbits, longest
+            seen, starts, period, [c for c, _, _ in cycles], u, tolerance, max_orbits, longest
         )
         if progress is not None:
             progress(period / longest)
-    return _of_map(system, cycles, u, throw, settings)
+    return _in_unit(_of_map(seen, cycles, u, throw, describe(system) | settings), unit)
 
 
-def _region(system: AbstractMap, x: np.ndarray, orbits: np.ndarray, bounds: Any) -> np.ndarray:
-    """The box of the random starts."""
-    if bounds is not None:
-        return box(system, bounds)
-    points = orbits.reshape(-1, system.dim) if len(orbits) else x
+def _in_unit(found: PeriodicOrbits, unit: float) -> PeriodicOrbits:
+    """What was found in another unit of the state, in state units."""
+    orbits = tuple(unit * points for points in found.orbits)
+    return dataclasses.replace(found, orbits=orbits, error=unit * found.error)
+
+
+def _region(x: np.ndarray, orbits: np.ndarray) -> np.ndarray:
+    """The box of the random starts: that of the orbits, a quarter wider."""
+    points = orbits.reshape(-1, x.shape[1]) if len(orbits) else x
     low, high = points.min(axis=0), points.max(axis=0)
     reach = 0.25 * np.maximum(high - low, 1e-3 * (1 + np.abs(high)))
     return np.stack([low - reach, high + reach], axis=1)
@@ -293,7 +301,7 @@ def _of_map(
         multipliers=np.array(values, dtype=complex).reshape(n, system.dim), types=names,
         n_unstable=np.array([n_unstable(v, True) for v in values], dtype=int), error=errors,
         trivial_error=np.zeros(n), is_map=True, names=system.names, status=status,
-        provenance=describe(system) | settings,
+        provenance=settings,
     )  # fmt: skip
 
 
@@ -321,7 +329,7 @@ def _of_flow(
         n_unstable=np.array([n_unstable(v, True) for v in across], dtype=int),
         error=np.array([o.error for o in found], dtype=float), trivial_error=np.array(trivial),
         is_map=False, names=system.names, status=status, cautions=cautions,
-        provenance=describe(system) | settings,
+        provenance=settings,
     )  # fmt: skip
 
 
