@@ -28,6 +28,7 @@ _DIMENSIONS: Mapping[str, tuple[str, ...]] = {
     "embedding_dimensions": ("embedding_dimension",),
     "slopes_by_dimension": ("embedding_dimension",), "radii": ("radius",),
     "correlation_sums": ("embedding_dimension", "radius"),
+    "likelihood_curve": ("embedding_dimension", "radius"),
     "local_slopes": ("embedding_dimension", "radius"), "block_means": ("block",),
     "block_deviations": ("block",), "patterns": ("pattern", "rank"), "frequencies": ("pattern",),
     "surrogates": ("surrogate",),
