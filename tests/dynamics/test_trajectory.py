@@ -20,7 +20,7 @@ from takens.core.integrators import (
 from takens.core.system import AbstractDiffusion, AbstractFlow, AbstractMap, parameter, static
 from takens.dynamics import trajectories, trajectory
 from takens.learn import DMD
-from takens.systems import HenonMap, LogisticMap, Lorenz63
+from takens.systems import HenonMap, LogisticMap, Lorenz63, Taylor
 
 MATRIX = np.array([[-0.1, 2.0], [-2.0, -0.3]])
 FIXED, CONTROLLED = RungeKutta(0.05), Adaptive(rtol=1e-10, atol=1e-12)
@@ -223,3 +223,91 @@ def test_the_system_given_is_left_as_it_was():
     trajectory(system, [0.1, 0.1], [0, 1], integrator=CONTROLLED)
     assert eqx.tree_equal(system, Driven())
     assert system.integrator is FIXED
+
+
+class Spring(AbstractFlow):
+    """From ``(1, 0)``: ``cos t`` and ``-sin t``."""
+
+    frequency: object = parameter(1.0)
+    names: tuple[str, ...] = static(("x", "v"))
+    integrator: AbstractIntegrator = FIXED
+
+    def vector_field(self, t, x, u=None):
+        return jnp.stack([x[1], -(self.frequency**2) * x[0] + (0.0 if u is None else u[0])])
+
+
+def _half(t, x):
+    return x[0] - 0.5
+
+
+@pytest.mark.parametrize("integrator", [FIXED, CONTROLLED])
+def test_a_trajectory_ends_at_an_event(integrator):
+    times = 1.0 + np.arange(0.0, 10.0, 0.7)  # does not start at zero
+    first = trajectory(Spring(), [1.0, 0.0], times, until=_half, integrator=integrator)
+    assert first.times[-1] == pytest.approx(1 + np.pi / 3, abs=1e-7)
+    np.testing.assert_allclose(first.states[-1], [0.5, -np.sqrt(0.75)], atol=1e-7)
+    np.testing.assert_array_equal(first.times[:-1], times[:2])
+    up = trajectory(Spring(), [1.0, 0.0], times, until=_half, direction=1, integrator=integrator)
+    assert up.times[-1] == pytest.approx(1 + 5 * np.pi / 3, abs=1e-7)
+
+
+def test_an_event_passed_twice_between_two_times_is_found():
+    """``x > 0.99`` for 0.28 time units around every full turn, looked at every 1.5 only."""
+    found = trajectory(
+        Spring(), [0.0, 1.0], np.arange(0.0, 9.0, 1.5), until=lambda t, x: x[0] - 0.98
+    )
+    assert found.times[-1] == pytest.approx(np.arcsin(0.98), abs=1e-7)
+
+
+def test_an_event_that_never_comes_leaves_the_whole_trajectory():
+    times = np.arange(0.0, 9.0, 0.5)
+    whole = trajectory(Spring(), [1.0, 0.0], times, until=lambda t, x: x[0] - 1.5)
+    np.testing.assert_array_equal(whole.times, times)
+    start = trajectory(Spring(), [0.5, 0.0], [0.0, 0.5], until=_half)
+    assert start.times[-1] == 0.5  # the start on the surface does not count
+
+
+def test_an_event_with_a_held_input_and_in_time():
+    rows = np.array([[0.0], [2.0], [2.0], [2.0]])
+    found = trajectory(
+        Spring(frequency=0.0), [0.0, 1.0], np.arange(4.0), inputs=rows, until=lambda t, x: x[0] - 3
+    )  # x = t to time 1, then 1 + s + s^2
+    assert found.times[-1] == pytest.approx(2.0, abs=1e-9)
+    np.testing.assert_array_equal(found.inputs[-1], rows[len(found.times) - 2])
+    timed = trajectory(Spring(), [1.0, 0.0], np.arange(4.0), until=lambda t, x: t - 1.25)
+    assert timed.times[-1] == pytest.approx(1.25, abs=1e-12)
+
+
+def test_a_blow_up_after_the_event_is_of_no_concern():
+    times = np.arange(0.0, 3.0, 0.1)  # x = 1 / (1 - t)
+    found = trajectory(Square(), [1.0], times, until=lambda t, x: x[0] - 4)
+    assert found.times[-1] == pytest.approx(0.75, abs=1e-6)
+    with pytest.raises(NumericalFailure):
+        trajectory(Square(), [1.0], times, until=lambda t, x: x[0] + 4)
+
+
+def test_events_that_are_refused():
+    with pytest.raises(WrongKind, match="HenonMap is no flow, and only a flow passes"):
+        trajectory(HenonMap(), [0.1, 0.1], [0, 1], until=_half)
+    with pytest.raises(WrongKind, match="Wiener is no flow"):
+        trajectory(Wiener(), [0.1], [0, 1], until=_half)
+    with pytest.raises(InvalidInput, match="direction = 1 was given without `until`"):
+        trajectory(Spring(), [1.0, 0.0], [0, 1], direction=1)
+    with pytest.raises(InvalidInput, match=r"event\(t, x\) has shape \(2,\)"):
+        trajectory(Spring(), [1.0, 0.0], [0, 1], until=lambda t, x: x)
+    with pytest.raises(InvalidInput, match=r"Ask `Taylor.crossings`"):
+        trajectory(Spring(), [1.0, 0.0], [0, 1], until=_half, integrator=Taylor())
+
+
+def test_many_trajectories_by_taylor_series():
+    pytest.importorskip("heyoka")
+    times = np.array([0.0, 0.4, 2.0])
+    found = trajectories(
+        Spring(), [[1.0, 0.0], [1.0, 0.0], [2.0, 0.0]], times,
+        parameters={"frequency": [1.0, 2.0, 3.0]}, integrator=Taylor(),
+    )  # fmt: skip
+    exact = np.array([1.0, 1.0, 2.0])[:, None] * np.cos(np.outer([1.0, 2.0, 3.0], times))
+    np.testing.assert_allclose(found.states[:, :, 0], exact, atol=1e-14)
+    alone = trajectories(Square(), [[1.0], [0.1]], [0.0, 0.5, 2.0], integrator=Taylor())
+    assert alone.lost.tolist() == [True, False]
+    assert alone.states[1, -1, 0] == pytest.approx(0.1 / (1 - 0.2), rel=1e-14)

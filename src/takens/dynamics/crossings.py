@@ -131,7 +131,7 @@ def located(
     return s, y
 
 
-def _hides_two(before: Any, after: Any, rate: Any, next_rate: Any, dt: Any) -> Any:
+def hides_two(before: Any, after: Any, rate: Any, next_rate: Any, dt: Any) -> Any:
     """Whether the cubic through values and rates changes sign inside a step that shows no change."""
     s = jnp.arange(1.0, N_INNER + 1) / (N_INNER + 1)
     inner = (
@@ -167,7 +167,7 @@ def _march(
         place = jnp.where(hit, count, BLOCK)  # the last row is not there: the write is dropped
         left = left.at[rows, place].set(x, mode="drop")
         at = at.at[rows, place].set(k, mode="drop")
-        two = jax.vmap(_hides_two, (0, 0, 0, 0, None))(value, value2, rate, rate2, dt)
+        two = jax.vmap(hides_two, (0, 0, 0, 0, None))(value, value2, rate, rate2, dt)
         return (
             jnp.where(on[:, None], y, x), jnp.where(on, k + 1, k), jnp.where(on, value2, value),
             jnp.where(on, rate2, rate), count + hit, hidden + (two & on), left, at,

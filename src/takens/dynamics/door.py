@@ -139,6 +139,22 @@ def heard(system: AbstractSystem, u: np.ndarray) -> None:
         )
 
 
+def an_event(event: Any, dim: int) -> None:
+    """Whether an event function of time and a state of this many components is one number.
+
+    Raises
+    ------
+    InvalidInput
+        If it has another shape.
+    """
+    import jax
+    import jax.numpy as jnp
+
+    shape = jax.eval_shape(event, jnp.zeros(()), jnp.zeros(dim)).shape
+    if shape != ():
+        raise InvalidInput(f"event(t, x) has shape {shape}; expected one number, shape ().")
+
+
 def a_number(**given: Any) -> None:
     """Real numbers, infinite ones included; no text, no array, no NaN.
 

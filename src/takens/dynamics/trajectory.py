@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import equinox as eqx
@@ -22,6 +22,7 @@ from takens.core.integrators import (
 from takens.core.system import AbstractFlow, AbstractMap, AbstractSystem
 from takens.dynamics.door import a_system, counts, describe, heard, numbers, state, states
 from takens.dynamics.ensemble import Ensemble
+from takens.dynamics.until import an_end, ended
 from takens.systems.taylor import Taylor
 
 BLOCK = 1024  # saved states in one compiled program
@@ -92,6 +93,8 @@ def trajectory(
     times: Any,
     *,
     inputs: Any = None,
+    until: Callable[[Any, Any], Any] | None = None,
+    direction: int = 0,
     integrator: Any = None,
     seed: int = 0,
     throw: bool = True,
@@ -108,6 +111,11 @@ def trajectory(
         Strictly increasing, at least two; whole numbers for a map. Uneven spacing is allowed.
     inputs : array, shape (time, input), optional
         Row n is held from ``times[n]`` to ``times[n + 1]``.
+    until : callable, optional
+        ``event(t, x)``, a scalar written in JAX: a flow ends where it first crosses zero, and the
+        last row is that time and state.
+    direction : int
+        1 if only a crossing from below ends it, -1 from above, 0 either.
     integrator : AbstractIntegrator, AbstractStochasticIntegrator or Taylor, optional
         Instead of the system's own.
     seed : int
@@ -118,14 +126,17 @@ def trajectory(
     Returns
     -------
     Trajectory
-        NaN from where the state was lost, if that did not raise.
+        NaN from where the state was lost, if that did not raise. It ends before ``times[-1]`` if
+        and only if the event came.
 
     Raises
     ------
     WrongKind
-        If `system` is no system, or the integrator is for another kind.
+        If `system` is no system, the integrator is for another kind, or an event is given for a map
+        or a diffusion.
     InvalidInput
-        If shapes disagree or times are not increasing, or not whole for a map.
+        If shapes disagree or times are not increasing, or not whole for a map; if the event is no
+        scalar, or given with `Taylor`, which has `crossings` of its own.
     NumericalFailure
         If the state becomes non-finite or an explicit method crawls on a stiff field, and `throw`.
 
@@ -133,7 +144,9 @@ def trajectory(
     -----
     Cost: the steps of the integrator between the times, and ``time * dim`` numbers. A method with
     error control solves once through all times when there are no inputs; with inputs it starts
-    anew at each time, where they jump. On a chaotic system any two methods part after some tens of
+    anew at each time, where they jump. An event is sought between neighbouring times, and two
+    crossings between them by a cubic; give times close enough that it does not pass through zero
+    unseen. The whole span is computed first. On a chaotic system any two methods part after some tens of
     Lyapunov times: compare statistics then, not states.
 
     Examples
@@ -143,6 +156,10 @@ def trajectory(
     >>> orbit = trajectory(lorenz, lorenz.x0, np.arange(0.0, 20.0, 0.1))
     >>> orbit.states.shape, orbit.names
     ((200, 3), ('x', 'y', 'z'))
+    >>> climb = trajectory(lorenz, lorenz.x0, np.arange(0.0, 20.0, 0.1),
+    ...                    until=lambda t, x: x[2] - 35.0, direction=1)
+    >>> bool(abs(climb.states[-1, 2] - 35.0) < 1e-6)
+    True
     """
     series = integrator if isinstance(integrator, Taylor) else None
     system = with_integrator(a_system(system), None if series else integrator)
@@ -150,12 +167,15 @@ def trajectory(
     grid = _times(system, times)
     drivers = _inputs(system, inputs, len(grid))
     counts(seed=seed)
+    an_end(system, until, direction, series is not None)
     if series is not None:  # on the host, and explicit
         path, crawled = series.trajectory(system, x, grid, drivers), True
     elif isinstance(system, AbstractFlow) and drivers is None and _is_controlled(system):
         path, crawled = _solve(system, x, grid)
     else:
         path, crawled = _path(system, x, grid, drivers, seed), False
+    if until is not None:
+        grid, path, drivers = ended(system, until, direction, grid, path, drivers)
     lost = ~np.isfinite(path).all(axis=1)
     path = np.where(np.logical_or.accumulate(lost)[:, None], np.nan, path)
     status = Status.OK
@@ -195,9 +215,10 @@ def trajectories(
         Values of fields of the system, one for each sample.
     inputs : array, shape (time, input), optional
         The same for all samples.
-    integrator : AbstractIntegrator or AbstractStochasticIntegrator, optional
-        Instead of the system's own. Fixed steps are many times faster in a batch than error
-        control, where the whole batch takes the steps of its most difficult member.
+    integrator : AbstractIntegrator, AbstractStochasticIntegrator or Taylor, optional
+        Instead of the system's own. `Taylor` runs the samples one after another. Fixed steps are
+        many times faster in a batch than error control, where the whole batch takes the steps of
+        its most difficult member.
     seed : int
         Of the noise of a diffusion, different in each sample.
 
@@ -223,12 +244,37 @@ def trajectories(
     >>> found.states[:, -1, 0]
     array([0.42, 0.84])
     """
-    system = with_integrator(a_system(system), integrator)
+    series = integrator if isinstance(integrator, Taylor) else None
+    system = with_integrator(a_system(system), None if series else integrator)
     x = states(system, x0)
     grid = _times(system, times)
     drivers = _inputs(system, inputs, len(grid))
     counts(seed=seed)
     names, values = _parameters(system, parameters, len(x))
+    if series is None:
+        whole = _batch(system, x, grid, drivers, seed, names, values)
+    else:
+        varied = (dict(zip(names, row, strict=True)) for row in zip(*values, strict=True))
+        each = varied if names else ({} for _ in x)
+        whole = np.stack([
+            series.trajectory(system.with_parameters(**other), start, grid, drivers)
+            for start, other in zip(x, each, strict=True)
+        ])  # fmt: skip
+    lost = np.logical_or.accumulate(~np.isfinite(whole).all(axis=2), axis=1)
+    return Ensemble(
+        times=grid,
+        states=np.where(lost[:, :, None], np.nan, whole),
+        names=system.names,
+        parameters={k: np.asarray(v) for k, v in zip(names, values, strict=True)},
+        status=Status.DIVERGED if lost[:, -1].all() else Status.OK,
+        provenance=describe(system) | {"seed": seed},
+    )
+
+
+def _batch(
+    system: AbstractSystem, x: np.ndarray, grid: np.ndarray, drivers: np.ndarray | None, seed: int,
+    names: tuple[str, ...], values: tuple[np.ndarray, ...],
+) -> np.ndarray:  # fmt: skip
     cut, kept, n_substeps = _cut(system, grid)
     held = _held(drivers, kept, len(cut) - 1)
     roots = jax.random.split(jax.random.key(seed), len(x))
@@ -240,16 +286,7 @@ def trajectories(
         now, block = _march_many(system, now, (t, gap, u), keys[:, 1:], n_substeps, names, values)
         path.extend(np.moveaxis(np.asarray(block), -1, 1)[:count])
         now = jnp.asarray(path[-1].T)
-    whole = np.stack([path[i] for i in kept], axis=1)
-    lost = np.logical_or.accumulate(~np.isfinite(whole).all(axis=2), axis=1)
-    return Ensemble(
-        times=grid,
-        states=np.where(lost[:, :, None], np.nan, whole),
-        names=system.names,
-        parameters={k: np.asarray(v) for k, v in zip(names, values, strict=True)},
-        status=Status.DIVERGED if lost[:, -1].all() else Status.OK,
-        provenance=describe(system) | {"seed": seed},
-    )
+    return np.stack([path[i] for i in kept], axis=1)
 
 
 def with_integrator(system: AbstractSystem, integrator: Any) -> AbstractSystem:
