@@ -26,11 +26,23 @@ CASES = {  # system, dt, steps of a run, steps of the truth, exponents
     "Thomas": (systems.Thomas(), 1.0, 4_000, 1_000_000, 3),
     "Lorenz 84": (systems.Lorenz84(), 0.5, 4_000, 1_000_000, 3),
     "Chua": (systems.Chua(), 0.5, 4_000, 2_000_000, 3),
-    "Lorenz 96, N = 10": (systems.Lorenz96(n_sites=10), 0.25, 2_000, 600_000, 4),
-    "Lorenz 96, N = 10, longer": (systems.Lorenz96(n_sites=10), 0.25, 8_000, 600_000, 4),
+    "Lorenz 96, N = 10": (systems.Lorenz96(n_sites=10), 0.25, 2_000, 300_000, 4),
 }
 
-REMARKS = []
+REMARKS = [
+    "The error is read off a spectrum fitted to the lowest frequencies and extrapolated to zero.",
+    "Where the claimed error is that of the runs, a coverage far from 90 % has other causes:",
+    "",
+    "- An exponent of zero, that of the direction of a flow, is a difference of bounded numbers at",
+    "  the two ends over the length of the run. Such a number has no tails, so that a t interval of",
+    "  the right error holds it nearly always; the interval is of the order of one over the length.",
+    "- The third and fourth exponents of Lorenz 96 are 0.09 apart, so their directions part only over",
+    "  some 11 time units, and exchange growth over times that are not short against a run of 500. No",
+    "  estimate from that run alone sees all of it: the third is covered less than it says, the fourth",
+    "  more. The mean of the runs agrees with the truth, so bias is not the cause: 200 runs after a",
+    "  transient eight times as long were covered no better, 84 %.",
+    "- The third exponent of Thomas's system is covered less than it says, too; why is not known.",
+]
 
 
 def main() -> None:
@@ -46,16 +58,11 @@ def main() -> None:
         "| system | run | exponent | truth | spread | claimed | covered |",
         "| --- | --- | --- | --- | --- | --- | --- |",
     ]
-    truths: dict[str, dynamics.LyapunovSpectrum] = {}
     for name, (system, dt, n_steps, n_truth, k) in CASES.items():
         began = time.process_time()
         settings = {"dt": dt, "n_exponents": k, "level": LEVEL}
-        known = name.removesuffix(", longer")
-        if known not in truths:
-            truths[known] = dynamics.lyapunov_spectrum(
-                system, system.x0, n_steps=n_truth, **settings
-            )
-        truth, x0, runs = truths[known], np.asarray(system.x0), []
+        truth = dynamics.lyapunov_spectrum(system, system.x0, n_steps=n_truth, **settings)
+        x0, runs = np.asarray(system.x0), []
         for _ in range(N_RUNS):
             runs.append(
                 dynamics.lyapunov_spectrum(system, x0, n_steps=n_steps, n_transient=200, **settings)
@@ -68,7 +75,7 @@ def main() -> None:
         covered = np.mean((low <= truth.exponents) & (truth.exponents <= high), axis=0)
         for i in range(k):
             lines.append(
-                f"| {known} | {n_steps * dt:g} | {i + 1} | {truth.exponents[i] + 0.0:.4f} ± "
+                f"| {name} | {n_steps * dt:g} | {i + 1} | {truth.exponents[i]:z.4f} ± "
                 f"{truth.standard_error[i]:.4f} | {spread[i]:.2g} | {claimed[i]:.2g} | "
                 f"{covered[i]:.0%} |"
             )

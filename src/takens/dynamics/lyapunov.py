@@ -223,7 +223,9 @@ def lyapunov_spectrum(
     factorisations of cost ``dim * n_exponents**2``; memory ``dim * n_exponents``. The exponents
     belong to the orbit: with several attractors, or on an orbit that sticks near islands, another
     start gives others. The error is that of the mean of about 500
-    consecutive blocks, from the lowest frequencies of their spectrum. The exponents of a learned model are those
+    consecutive blocks, from a fit to the lowest frequencies of their spectrum. On a run that is short
+    against the time over which two close exponents exchange directions it comes out too small for
+    the larger of them (docs/lyapunov-coverage.md). The exponents of a learned model are those
     of the data only as far as the model is right.
 
     References
