@@ -75,6 +75,8 @@ RESULTS = {
     "DivergenceExponent": lambda: series.divergence_exponent(SIGNAL, throw=False),
     "CorrelationDimension": lambda: series.correlation_dimension(SIGNAL, throw=False),
     "PermutationEntropy": lambda: series.permutation_entropy(SIGNAL),
+    "RecurrencePlot": lambda: series.recurrence_plot(SIGNAL),
+    "RecurrenceQuantification": lambda: series.recurrence_quantification(SIGNAL),
     "SampleEntropy": lambda: series.sample_entropy(SIGNAL),
     "MultiscaleEntropy": lambda: series.multiscale_entropy(SIGNAL, scales=3),
     "Motion": lambda: series.kind_of_motion(SIGNAL, quick=True),

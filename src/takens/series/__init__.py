@@ -21,6 +21,16 @@ from takens.series.multiscale import MultiscaleEntropy as MultiscaleEntropy
 from takens.series.multiscale import multiscale_entropy as multiscale_entropy
 from takens.series.nonuniform import NonuniformEmbedding as NonuniformEmbedding
 from takens.series.nonuniform import nonuniform_embedding as nonuniform_embedding
+from takens.series.recurrence import RecurrencePlot as RecurrencePlot
+from takens.series.recurrence import recurrence_plot as recurrence_plot
+from takens.series.recurrence_pairs import cross_recurrence as cross_recurrence
+from takens.series.recurrence_pairs import joint_recurrence as joint_recurrence
+from takens.series.recurrence_quantification import (
+    RecurrenceQuantification as RecurrenceQuantification,
+)
+from takens.series.recurrence_quantification import (
+    recurrence_quantification as recurrence_quantification,
+)
 from takens.series.sample_entropy import SampleEntropy as SampleEntropy
 from takens.series.sample_entropy import fuzzy_entropy as fuzzy_entropy
 from takens.series.sample_entropy import sample_entropy as sample_entropy
