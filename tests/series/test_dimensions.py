@@ -5,10 +5,19 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from takens.core import InvalidInput, Status, Trajectory
-from takens.series import correlation_dimension, embedding
+from takens.core import InvalidInput, NumericalFailure, Status, Trajectory
+from takens.series import (
+    box_dimension,
+    correlation_dimension,
+    embedding,
+    generalised_dimensions,
+    higuchi_dimension,
+    information_dimension,
+    local_dimension,
+)
 from takens.series.correlation_sum import correlation_sums
 from takens.series.embedding import Embedding
+from takens.series.local_dimension import suveges
 from takens.series.observable import delay_vectors, observable
 from takens.series.slopes import jackknife_error, likelihood_slopes, slope_ensemble
 
@@ -182,3 +191,148 @@ def test_rounded_values_are_not_resolved_below_their_step() -> None:
     x = np.round(henon(5000), 2)
     found = correlation_dimension(x, settings=embedding(henon(5000)), throw=False)
     assert not found.dimension.is_finite or found.scaling[0] > 0.01 / np.std(x)
+
+
+def test_a_window_that_leaves_no_pairs_is_an_answer_not_a_crash() -> None:
+    walk = np.cumsum(np.random.default_rng(0).normal(size=1000))
+    for theiler in (950, 2000):
+        found = correlation_dimension(
+            walk, settings=fixed(3, delay=20, theiler=theiler, map_like=False), throw=False
+        )
+        assert found.status is Status.NO_SCALING
+        assert found.local_slopes.shape == found.correlation_sums.shape
+
+
+def fractional_motion(n: int, hurst: float, seed: int) -> np.ndarray:
+    """Fractional Brownian motion from its exact increments (Davies and Harte 1987)."""
+    k = np.arange(n + 1.0)
+    two = 2 * hurst
+    cov = 0.5 * (np.abs(k + 1) ** two - 2 * k**two + np.abs(k - 1) ** two)
+    size = np.maximum(np.fft.fft(np.concatenate([cov, cov[-2:0:-1]])).real, 0)
+    rng = np.random.default_rng(seed)
+    noise = rng.normal(size=len(size)) + 1j * rng.normal(size=len(size))
+    return np.cumsum(np.fft.fft(np.sqrt(size / len(size)) * noise).real[:n])
+
+
+@pytest.mark.parametrize("hurst", [0.3, 0.5, 0.7])
+def test_higuchi_of_fractional_brownian_motion_is_two_less_hurst(hurst: float) -> None:
+    values, held = [], 0
+    for seed in range(10):
+        found = higuchi_dimension(fractional_motion(4000, hurst, seed)).dimension
+        values.append(found.value)
+        held += found.interval[0] <= 2 - hurst <= found.interval[1]
+    assert np.mean(values) == pytest.approx(2 - hurst, abs=0.02)
+    assert held >= 8
+
+
+def test_higuchi_of_white_noise_is_two_and_of_a_sine_one() -> None:
+    noise = np.random.default_rng(0).normal(size=4000)
+    assert higuchi_dimension(noise).dimension.value == pytest.approx(2.0, abs=0.01)
+    sine = np.sin(2 * np.pi * np.arange(4000) / 1000)
+    assert higuchi_dimension(sine, max_lag=100).dimension.value == pytest.approx(1.0, abs=0.02)
+
+
+def test_higuchi_uses_what_is_there_and_refuses_what_has_no_scaling() -> None:
+    x = fractional_motion(6000, 0.5, 3)
+    for share in (0.01, 0.1, 0.4):
+        gone = x.copy()
+        gone[np.random.default_rng(1).random(len(x)) < share] = np.nan
+        if share < 0.4:
+            assert higuchi_dimension(gone).dimension.value == pytest.approx(1.5, abs=0.05)
+    gone = x.copy()
+    gone[2000:3000] = np.nan
+    assert higuchi_dimension(gone).dimension.value == pytest.approx(1.5, abs=0.05)
+    short = higuchi_dimension(x[:100], throw=False)
+    assert short.status is Status.TOO_SHORT
+    with pytest.raises(NumericalFailure, match="No scaling"):
+        higuchi_dimension(np.sin(np.arange(5000) * 0.3))
+    with pytest.raises(InvalidInput, match="max_lag"):
+        higuchi_dimension(x, max_lag=5000)
+
+
+def test_boxes_of_an_asymmetric_cantor_set() -> None:
+    # Digits 0 and 2 with shares p and 1 - p: D_q = ln(p^q + (1-p)^q) / ((1-q) ln 3).
+    p, rng = 0.3, np.random.default_rng(0)
+    digits = 2 * (rng.random((40_000, 30)) > p)
+    x = digits @ 3.0 ** -np.arange(1, 31)
+    found = generalised_dimensions(x, orders=(0, 1, 2, 3), embedding_dim=1)
+    exact = [
+        np.log(2) / np.log(3),
+        -(p * np.log(p) + (1 - p) * np.log(1 - p)) / np.log(3),
+        -np.log(p**2 + (1 - p) ** 2) / np.log(3),
+        np.log(p**3 + (1 - p) ** 3) / (-2 * np.log(3)),
+    ]
+    for estimate, truth in zip(found.dimensions, exact, strict=True):
+        assert estimate.value == pytest.approx(truth, abs=0.04)
+        assert estimate.interval[0] < truth < estimate.interval[1]
+
+
+def test_boxes_of_a_square_and_of_noise() -> None:
+    square = np.random.default_rng(0).uniform(size=(20_000, 2))
+    for door in (box_dimension, information_dimension):
+        assert door(square, embedding_dim=1).dimension.value == pytest.approx(2.0, abs=0.08)
+        noise = door(np.random.default_rng(1).normal(size=4000), throw=False)
+        assert noise.status is Status.NO_SCALING
+        assert np.isnan(noise.dimension.value)
+    with pytest.raises(InvalidInput, match="orders"):
+        generalised_dimensions(square, orders=(-1,), embedding_dim=1)
+
+
+def test_boxes_leave_missing_samples_out() -> None:
+    x = skew_tent(8000)
+    x[np.random.default_rng(0).random(len(x)) < 0.1] = np.nan
+    x[3000:3800] = np.nan
+    found = information_dimension(x, embedding_dim=2, delay=1)
+    assert found.dimension.value == pytest.approx(1.0, abs=0.06)
+
+
+def test_extremal_index_of_independent_samples_and_of_repeated_ones() -> None:
+    rng = np.random.default_rng(0)
+    hits = np.flatnonzero(rng.random(200_000) < 0.02)
+    assert suveges(hits, 0.02) == pytest.approx(1.0, abs=0.02)
+    visits = np.flatnonzero(rng.random(50_000) < 0.02)
+    fourfold = (4 * visits[:, None] + np.arange(4)).ravel()
+    assert suveges(fourfold, 0.02) == pytest.approx(0.25, abs=0.01)
+    assert np.isnan(suveges(np.array([5]), 0.02))
+
+
+def test_local_dimension_of_a_square_and_of_the_cat() -> None:
+    square = np.random.default_rng(0).uniform(size=(10_000, 2))
+    found = local_dimension(square, embedding_dim=1, theiler=0, n_states=300)
+    assert found.dimension.value == pytest.approx(2.0, abs=0.08)
+    assert found.extremal_index.value == pytest.approx(1.0, abs=0.03)
+    assert found.persistence.value == pytest.approx(1.0, abs=0.03)
+    at = np.round(found.times).astype(int)
+    inside = ((square[at] > 0.15) & (square[at] < 0.85)).all(axis=1)  # edges have another shape
+    stated = float(np.mean(found.standard_errors[inside]))
+    assert found.local_dimensions[inside].std() == pytest.approx(stated, rel=0.2)
+    orbit, (x, y) = np.empty((10_000, 2)), (0.1234, 0.5678)
+    for i in range(len(orbit)):
+        x, y = (x + y) % 1, (x + 2 * y) % 1
+        orbit[i] = x, y
+    cat = local_dimension(orbit, embedding_dim=1, theiler=1, n_states=300)
+    assert cat.dimension.value == pytest.approx(2.0, abs=0.08)
+    low, high = cat.dimension.interval
+    assert low < 2 < high
+
+
+def test_local_dimension_of_noise_in_delays_is_refused_and_of_chaos_not() -> None:
+    noise = local_dimension(np.random.default_rng(0).normal(size=4000), n_states=200, throw=False)
+    assert noise.status is Status.NO_SCALING
+    assert np.isnan(noise.dimension.value)
+    found = local_dimension(lorenz(4000), n_states=200)
+    assert found.dimension.value == pytest.approx(2.06, abs=0.25)
+    assert 0 < found.extremal_index.value < 0.6
+    short = local_dimension(henon(400), n_states=50, throw=False)
+    assert short.status is Status.TOO_SHORT
+    with pytest.raises(InvalidInput, match="quantile"):
+        local_dimension(henon(400), quantile=2.0)
+
+
+def test_local_dimension_with_missing_samples_keeps_silent_about_persistence() -> None:
+    x = skew_tent(8000)
+    x[np.random.default_rng(0).random(len(x)) < 0.1] = np.nan
+    found = local_dimension(x, embedding_dim=2, delay=1, theiler=1, n_states=200)
+    assert found.dimension.value == pytest.approx(1.0, abs=0.06)
+    assert np.isnan(found.persistence.value)
+    assert "persistence-needs-whole-visits" in {c.code for c in found.cautions}

@@ -1,5 +1,9 @@
 """What data alone tell: state space, determinism, exponents, dimensions, and the kind of motion."""
 
+from takens.series.boxes import GeneralisedDimensions as GeneralisedDimensions
+from takens.series.boxes import box_dimension as box_dimension
+from takens.series.boxes import generalised_dimensions as generalised_dimensions
+from takens.series.boxes import information_dimension as information_dimension
 from takens.series.coordinates import delay_coordinates as delay_coordinates
 from takens.series.decision import Evidence as Evidence
 from takens.series.dimension import CorrelationDimension as CorrelationDimension
@@ -13,8 +17,12 @@ from takens.series.entropy import PermutationEntropy as PermutationEntropy
 from takens.series.entropy import permutation_entropy as permutation_entropy
 from takens.series.exponent import LargestLyapunov as LargestLyapunov
 from takens.series.exponent import largest_lyapunov as largest_lyapunov
+from takens.series.higuchi import HiguchiDimension as HiguchiDimension
+from takens.series.higuchi import higuchi_dimension as higuchi_dimension
 from takens.series.information import DelayedInformation as DelayedInformation
 from takens.series.information import delayed_information as delayed_information
+from takens.series.local_dimension import LocalDimension as LocalDimension
+from takens.series.local_dimension import local_dimension as local_dimension
 from takens.series.motion import Motion as Motion
 from takens.series.motion import kind_of_motion as kind_of_motion
 from takens.series.multiscale import MultiscaleEntropy as MultiscaleEntropy

@@ -371,10 +371,13 @@ def correlation_dimension(
 
 
 def _shown(found: CorrelationSums) -> slice:
-    """Every second radius between the closest pair and the farthest."""
+    """Every second radius between the closest pair and the farthest, at least eight of them."""
     any_pair = np.flatnonzero((found.counts > 0).any(axis=0))
-    all_pairs = np.flatnonzero((found.counts == found.counts[:, -1:]).all(axis=0))
-    return slice(int(any_pair[0]), int(all_pairs[0]) + 1, 2)
+    if not any_pair.size:  # every pair is within the Theiler window
+        return slice(0, len(found.radii), 2)
+    all_pairs = int(np.flatnonzero((found.counts == found.counts[:, -1:]).all(axis=0))[0])
+    start = min(int(any_pair[0]), max(0, all_pairs - 15))
+    return slice(start, max(all_pairs + 1, start + 16), 2)
 
 
 def _window_slopes(log_r: np.ndarray, counts: np.ndarray) -> np.ndarray:
