@@ -4,6 +4,8 @@ from takens.series.boxes import GeneralisedDimensions as GeneralisedDimensions
 from takens.series.boxes import box_dimension as box_dimension
 from takens.series.boxes import generalised_dimensions as generalised_dimensions
 from takens.series.boxes import information_dimension as information_dimension
+from takens.series.complexity import StatisticalComplexity as StatisticalComplexity
+from takens.series.complexity import statistical_complexity as statistical_complexity
 from takens.series.coordinates import delay_coordinates as delay_coordinates
 from takens.series.decision import Evidence as Evidence
 from takens.series.dimension import CorrelationDimension as CorrelationDimension
@@ -21,6 +23,8 @@ from takens.series.higuchi import HiguchiDimension as HiguchiDimension
 from takens.series.higuchi import higuchi_dimension as higuchi_dimension
 from takens.series.information import DelayedInformation as DelayedInformation
 from takens.series.information import delayed_information as delayed_information
+from takens.series.lempel_ziv import LempelZiv as LempelZiv
+from takens.series.lempel_ziv import lempel_ziv_complexity as lempel_ziv_complexity
 from takens.series.local_dimension import LocalDimension as LocalDimension
 from takens.series.local_dimension import local_dimension as local_dimension
 from takens.series.motion import Motion as Motion
@@ -46,6 +50,8 @@ from takens.series.sampling import Sampling as Sampling
 from takens.series.sampling import sampling as sampling
 from takens.series.singular import SingularEmbedding as SingularEmbedding
 from takens.series.singular import singular_embedding as singular_embedding
+from takens.series.spectral_entropy import SpectralEntropy as SpectralEntropy
+from takens.series.spectral_entropy import spectral_entropy as spectral_entropy
 from takens.series.spectrum import Spectrum as Spectrum
 from takens.series.spectrum import spectrum as spectrum
 from takens.series.stationarity import Stationarity as Stationarity
@@ -57,3 +63,6 @@ from takens.series.surrogate_data import surrogate_data as surrogate_data
 from takens.series.surrogates import SurrogateTest as SurrogateTest
 from takens.series.surrogates import surrogate_test as surrogate_test
 from takens.series.surrogates import surrogate_tests as surrogate_tests
+from takens.series.symbolic import WordEntropy as WordEntropy
+from takens.series.symbolic import dispersion_entropy as dispersion_entropy
+from takens.series.symbolic import slope_entropy as slope_entropy
