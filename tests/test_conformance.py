@@ -82,6 +82,8 @@ RESULTS = {
     "SpectralEntropy": lambda: series.spectral_entropy(SIGNAL, max_lag=12),
     "LempelZiv": lambda: series.lempel_ziv_complexity(SIGNAL),
     "StatisticalComplexity": lambda: series.statistical_complexity(SIGNAL, order=3),
+    "RecurrenceNetwork": lambda: series.recurrence_network(SIGNAL),
+    "RecurrenceWindows": lambda: series.recurrence_windows(SIGNAL, window=100),
     "RecurrencePlot": lambda: series.recurrence_plot(SIGNAL),
     "RecurrenceQuantification": lambda: series.recurrence_quantification(SIGNAL),
     "SampleEntropy": lambda: series.sample_entropy(SIGNAL),

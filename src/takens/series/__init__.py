@@ -35,6 +35,8 @@ from takens.series.nonuniform import NonuniformEmbedding as NonuniformEmbedding
 from takens.series.nonuniform import nonuniform_embedding as nonuniform_embedding
 from takens.series.recurrence import RecurrencePlot as RecurrencePlot
 from takens.series.recurrence import recurrence_plot as recurrence_plot
+from takens.series.recurrence_network import RecurrenceNetwork as RecurrenceNetwork
+from takens.series.recurrence_network import recurrence_network as recurrence_network
 from takens.series.recurrence_pairs import cross_recurrence as cross_recurrence
 from takens.series.recurrence_pairs import joint_recurrence as joint_recurrence
 from takens.series.recurrence_quantification import (
@@ -43,6 +45,8 @@ from takens.series.recurrence_quantification import (
 from takens.series.recurrence_quantification import (
     recurrence_quantification as recurrence_quantification,
 )
+from takens.series.recurrence_windows import RecurrenceWindows as RecurrenceWindows
+from takens.series.recurrence_windows import recurrence_windows as recurrence_windows
 from takens.series.sample_entropy import SampleEntropy as SampleEntropy
 from takens.series.sample_entropy import fuzzy_entropy as fuzzy_entropy
 from takens.series.sample_entropy import sample_entropy as sample_entropy
