@@ -57,6 +57,14 @@ class Pushed(AbstractFlow):
         return jnp.cos(t) - x
 
 
+class Decay(AbstractFlow):
+    names: tuple[str, ...] = static(("x",))
+    integrator: AbstractIntegrator = RungeKutta(0.1)
+
+    def vector_field(self, t, x, u=None):
+        return -x
+
+
 class Explosion(AbstractFlow):
     names: tuple[str, ...] = static(("x",))
     integrator: AbstractIntegrator = RungeKutta(0.01)
@@ -116,8 +124,30 @@ def test_too_few_crossings_and_none():
     never = crossings(
         Oscillator(), [0.0, 1.0], lambda t, x: x[0] - 5, dt=0.3, max_time=20.0, throw=False
     )
-    assert never.status is Status.NOT_CONVERGED
+    assert never.status is Status.NO_EVENT
     assert len(never.times) == 0
+    assert "did not happen within the span" in never.summary()
+    with pytest.raises(NumericalFailure, match="did not happen within the span"):
+        poincare_section(Oscillator(), [[0.0, 1.0]], ("q", 5.0), dt=0.3, max_time=20.0)
+
+
+def test_one_maximum_makes_no_pair():
+    given = {"dt": 0.3, "n_transient": 0, "max_time": 4.0}
+    found = return_map(Oscillator(), [0.0, 1.0], 0, throw=False, **given)
+    assert found.status is Status.NO_EVENT
+    assert "did not happen within the span" in found.summary()
+    with pytest.raises(InvalidInput, match="a pair needs two"):
+        return_map(Oscillator(), [0.0, 1.0], 0, n_maxima=1, **given)
+    once = poincare_section(Oscillator(), [[0.0, 1.0]], ("q", 0.0), dt=0.3, max_time=8.0)
+    assert "did not happen within the span" in once.return_map().summary()
+
+
+def test_a_section_of_a_flow_on_a_line_is_a_point_without_coordinates():
+    found = poincare_section(Decay(), [[1.0], [2.0]], ("x", 0.5), dt=0.1, direction=-1,
+                             n_crossings=1)  # fmt: skip
+    np.testing.assert_allclose(found.times[:, 0], np.log([2.0, 4.0]), atol=1e-10)
+    assert found.summary().endswith("2 crossing(s) of 2 orbit(s).")
+    assert found.plot().get_ylabel() == "orbit"
 
 
 def test_an_explosion_is_no_crossing():

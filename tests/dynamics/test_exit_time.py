@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from scipy.integrate import quad
 from scipy.special import erf, erfcx
-from scipy.stats import gamma
+from scipy.stats import gamma, norm
 
 from takens.core import InvalidInput, WrongKind
 from takens.core.integrators import EulerMaruyama
 from takens.core.system import AbstractDiffusion, parameter, static
-from takens.dynamics import escape_times, kramers_rate, mean_exit_time
+from takens.dynamics import escape_times, kramers_rate, mean_exit_time, stationary_density
 from takens.systems import (
     CoxIngersollRoss,
     GeometricBrownian,
@@ -152,6 +152,76 @@ def test_wrong_questions_are_refused():
         mean_exit_time(OrnsteinUhlenbeck(rate=0.0), [0.5], -np.inf, 1.0)
     with pytest.raises(InvalidInput, match="vanishes at"):
         mean_exit_time(GeometricBrownian(), [0.5], -1.0, 1.0)
+
+
+class Tilted(AbstractDiffusion):
+    names: tuple[str, ...] = static(("x",))
+    integrator: object = EulerMaruyama(0.01)
+
+    def drift(self, t, x, u=None):
+        return x - x**3 - 0.2
+
+    def diffusion(self, t, x, u=None):
+        return 0.3 * jnp.ones((1, 1))
+
+
+class Steps(AbstractDiffusion):
+    """Equilibria at -2 to 2, stable at the even ones, in any unit; pushed slowly by `push`."""
+
+    unit: object = parameter(1.0)
+    push: object = parameter(0.0)
+    names: tuple[str, ...] = static(("x",))
+    integrator: object = EulerMaruyama(0.01)
+
+    def drift(self, t, x, u=None):
+        z = x / self.unit
+        force = -0.3 * z * (z**2 - 1) * (z**2 - 4) + self.push * jnp.sin(1e-9 * t)
+        return self.unit * force
+
+    def diffusion(self, t, x, u=None):
+        return 0.4 * self.unit * jnp.ones((1, 1))
+
+
+def test_a_saddle_behind_another_well_is_refused():
+    near = kramers_rate(Steps(), [-2.0], [-1.0])
+    assert near.exact.value == pytest.approx(near.rate, rel=0.1)
+    for minimum, saddle in ((-2.0, 1.0), (2.0, -1.0)):
+        with pytest.raises(InvalidInput, match="another equilibrium lies there"):
+            kramers_rate(Steps(), [minimum], [saddle])
+
+
+def test_a_barrier_that_moves_or_no_noise_is_refused():
+    for question in (
+        lambda: kramers_rate(Steps(push=0.1), [-2.0], [-1.0]),
+        lambda: mean_exit_time(Steps(push=0.1), [0.0], -1.0, 1.0),
+    ):
+        with pytest.raises(WrongKind, match="depends on time"):
+            question()
+    with pytest.raises(InvalidInput, match="without noise nothing escapes"):
+        kramers_rate(NoisyDoubleWell(noise=0.0), [1.0], [0.0])
+
+
+@pytest.mark.parametrize("unit", [1e-20, 1e-9, 1e9])
+def test_a_rate_does_not_depend_on_the_unit(unit):
+    one, other = (kramers_rate(Steps(unit=k), [-2.0 * k], [-1.0 * k]) for k in (1.0, unit))
+    assert other.rate == pytest.approx(one.rate, rel=1e-6)
+    assert other.exact.value == pytest.approx(one.exact.value, rel=1e-9)
+    small = OrnsteinUhlenbeck(rate=2.0, noise=0.5 * unit)
+    grid = unit * np.linspace(-1, 1, 21)
+    law = norm(scale=unit / 4).pdf(grid)
+    np.testing.assert_allclose(stationary_density(small, grid).density, law, rtol=1e-10)
+
+
+def test_two_wells_of_unequal_depth_with_either_escape():
+    """Kramers' formula from the curvatures and depths, written out for each side."""
+    system, noise = Tilted(), 0.3
+    left, top, right = np.sort(np.roots([1.0, 0.0, -1.0, 0.2]).real)
+    for well in (left, right):
+        depth = (top**4 - well**4) / 4 - (top**2 - well**2) / 2 + 0.2 * (top - well)
+        curved = np.sqrt((3 * well**2 - 1) * (1 - 3 * top**2))
+        found = kramers_rate(system, [well], [top])
+        assert found.barrier == pytest.approx(depth, rel=1e-6)
+        assert found.rate == pytest.approx(curved / (2 * np.pi) * np.exp(-2 * depth / noise**2))
 
 
 def test_an_end_that_is_hardly_ever_reached_changes_nothing():

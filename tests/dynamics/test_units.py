@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -13,10 +14,12 @@ from takens.dynamics import (
     fixed_points,
     period_doublings,
     periodic_orbits,
+    slow_points,
     stable_manifold,
     unstable_manifold,
 )
-from takens.dynamics.rescaled import RescaledFlow, RescaledMap, unit_of
+from takens.dynamics.rescaled import RescaledFlow, RescaledMap, pace_of, unit_of
+from takens.dynamics.stability import kind, n_neutral, ordered
 from takens.systems import HenonMap, Lorenz63, VanDerPol
 from takens.testing import check_system
 
@@ -109,3 +112,93 @@ def test_rescaled_systems_are_systems():
     assert unit_of(np.array([[3.0, -1e9]])) == 1.0
     assert unit_of(np.zeros((2, 3))) == 1.0
     assert unit_of(np.array([[0.3, -1e-5]])) == 0.25
+
+
+class Paced(AbstractFlow):
+    """A flow whose time is told in another unit."""
+
+    flow: AbstractFlow
+    rate: object = parameter(1e-12)
+    names: tuple[str, ...] = static(("x", "y", "z"))
+    integrator: AbstractIntegrator = RungeKutta(0.02)
+
+    def vector_field(self, t, x, u=None):
+        return self.rate * self.flow.vector_field(t, x)
+
+
+@pytest.mark.parametrize("rate", [1e-30, 1e-12, 1e12])
+def test_stability_does_not_depend_on_the_unit_of_time(rate):
+    system = Paced(Lorenz63(), rate)
+    exact = [[0, 0, 0], [-ROOT, -ROOT, 27], [ROOT, ROOT, 27]]
+    for found in (
+        fixed_points(system, bounds=[(-30, 30), (-30, 30), (0, 50)], n_starts=64),
+        all_fixed_points(system),
+    ):
+        np.testing.assert_allclose(found.points, exact, atol=1e-12)
+        assert found.types == ("saddle", "saddle-focus", "saddle-focus")
+        assert found.n_unstable.tolist() == [1, 2, 2]
+        assert np.all(found.error < 1e-12)
+        # (-11 + sqrt(1201)) / 2 at the origin
+        assert found.eigenvalues[0, 0].real == pytest.approx((1201**0.5 - 11) / 2 * rate)
+        assert "±" in found.summary().splitlines()[-1].split("eigenvalue")[1]
+
+
+class Cubic(AbstractFlow):
+    """x^3 repels and y decays, but the Jacobian has a zero."""
+
+    rate: object = parameter(1.0)
+    names: tuple[str, ...] = static(("x", "y"))
+    integrator: AbstractIntegrator = RungeKutta(0.05)
+
+    def vector_field(self, t, x, u=None):
+        return self.rate * jnp.stack([x[0] ** 3, -x[1]])
+
+
+@pytest.mark.parametrize("rate", [1e-12, 1.0, 1e12])
+def test_a_degenerate_point_has_no_unstable_direction_for_certain(rate):
+    found = fixed_points(Cubic(rate=rate), bounds=[(-1, 1.1), (-1, 1.2)], n_starts=32)
+    assert np.abs(found.points).max() < 1e-3
+    assert set(found.types) == {"non-hyperbolic (undecided linearly)"}
+    assert not found.n_unstable.any()
+    assert not found.index.any()
+
+
+class Channel(AbstractFlow):
+    """Just past a fold, in any unit of state and time: x' = gap + x^2 never vanishes."""
+
+    unit: object = parameter(1.0)
+    rate: object = parameter(1.0)
+    names: tuple[str, ...] = static(("x", "y"))
+    integrator: AbstractIntegrator = RungeKutta(0.05)
+
+    def vector_field(self, t, x, u=None):
+        z = x / self.unit
+        return self.unit * self.rate * jnp.stack([0.01 + z[0] ** 2, 3 * z[1]])
+
+
+@pytest.mark.parametrize(("unit", "rate"), [(1e-9, 1.0), (1.0, 1e-12), (1.0, 1e12), (1e-6, 1e-9)])
+def test_slow_points_in_any_unit(unit, rate):
+    found = slow_points(Channel(unit=unit, rate=rate), bounds=unit * np.array([(-2, 2), (-2, 2)]))
+    one = slow_points(Channel(), bounds=np.array([(-2, 2), (-2, 2)]))
+    assert len(found) == len(one) == 1
+    np.testing.assert_allclose(found.points[0] / unit, 0, atol=1e-8)
+    assert found.speeds[0] == pytest.approx(0.01 * unit * rate, rel=1e-9)
+    assert found.relative_speeds[0] == pytest.approx(one.relative_speeds[0], rel=1e-6)
+    assert found.curvatures[0] == pytest.approx(0.02 * rate**2, rel=1e-6)
+    assert found.error[0] < 1e-9 * unit
+    # The eigenvalue along the speed is zero, whatever sign rounding gives it.
+    assert found.n_unstable[0] == 1
+    assert found.hits[0] > 200
+
+
+def test_rates_are_compared_with_each_other_and_multipliers_with_one():
+    slow = np.array([1e-13, -2e-12])
+    assert kind(slow, is_map=False) == "saddle"
+    assert n_neutral(slow, is_map=False) == 0
+    assert n_neutral(np.array([-1.0, 1e-10]), is_map=False) == 1
+    assert n_neutral(np.zeros(2), is_map=False) == 2
+    assert n_neutral(np.array([1 + 1e-10, 1e-3]), is_map=True) == 1
+    np.testing.assert_array_equal(ordered(slow[::-1], is_map=False), slow)
+    assert pace_of(HenonMap(), 1e-12) == 1
+    assert pace_of(Lorenz63(), 20.0) == 1
+    assert pace_of(Lorenz63(), 2.0**-40) == 2.0**40

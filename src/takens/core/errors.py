@@ -46,6 +46,7 @@ class Status(enum.Enum):
     NO_EMBEDDING = (
         "No further coordinate improves the prediction of neighbours: noise, or a record too short."
     )
+    NO_EVENT = "The event did not happen within the span. Allow more time, or place it where the orbit goes."
     NOT_CONVERGED = "The iteration did not converge. Allow more steps or start elsewhere."
 
 

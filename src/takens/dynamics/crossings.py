@@ -398,7 +398,8 @@ def crossings(
     Returns
     -------
     Crossings
-        As many as were found, with a caution if fewer than asked for.
+        As many as were found, with a caution if fewer than asked for; with status NO_EVENT when
+        nothing is crossed.
 
     Raises
     ------
@@ -438,7 +439,7 @@ def crossings(
         n_transient=n_transient, max_time=max_time, u=u, progress=progress,
     )  # fmt: skip
     have = np.isfinite(found.times[0])
-    status = Status.DIVERGED if found.lost[0] else Status.OK if have.any() else Status.NOT_CONVERGED
+    status = Status.DIVERGED if found.lost[0] else Status.OK if have.any() else Status.NO_EVENT
     require(status, throw=throw)
     return Crossings(
         times=found.times[0][have], states=found.states[0][have],

@@ -264,9 +264,9 @@ def _as_region(system: Any, region: Any, x0: np.ndarray) -> Any:
         ends = numbers(region, "region")
         if ends.shape != (system.dim, 2) or not (ends[:, 0] < ends[:, 1]).all():
             raise InvalidInput(
-                f"region has shape {ends.shape}; expected ({system.dim}, 2), a lower and a higher "
-                "end for each component, infinite where it has none. Or give a function that is "
-                "positive inside."
+                f"region = {ends.tolist()} of shape {ends.shape}; expected ({system.dim}, 2), a lower "
+                "and a higher end for each component, infinite where it has none. Or give a "
+                "function that is positive inside."
             )
         where = Box(ends[:, 0], ends[:, 1])
     inside = np.asarray(jax.vmap(where)(x0)).min(axis=1) > 0

@@ -12,8 +12,14 @@ import numpy as np
 from takens.core import AbstractResult, Finding, InvalidInput, Status, WrongKind, require
 from takens.core.system import AbstractDiffusion, AbstractFlow, AbstractSystem
 from takens.dynamics.door import a_system, an_input, counts, describe, fraction, numbers, states
-from takens.dynamics.newton import collected, first_order_errors, solve_from, with_jacobian
-from takens.dynamics.rescaled import rescaled, unit_of
+from takens.dynamics.newton import (
+    collected,
+    first_order_errors,
+    solve_from,
+    uncertain,
+    with_jacobian,
+)
+from takens.dynamics.rescaled import pace_of, rate_at, rescaled, typical, unit_of
 from takens.dynamics.stability import (
     UNDECIDED,
     kind,
@@ -152,9 +158,9 @@ def imbalance(system: AbstractSystem, t: Any, x: Any, u: Any = None) -> Any:
 
 
 @eqx.filter_jit
-def _search(system: AbstractSystem, starts: Any, u: Any, roots: Any, known: Any) -> Any:
+def _search(system: AbstractSystem, starts: Any, u: Any, pace: Any, roots: Any, known: Any) -> Any:
     def one(x: Any) -> Any:
-        at = with_jacobian(lambda y: imbalance(system, 0.0, y, u))
+        at = with_jacobian(lambda y: pace * imbalance(system, 0.0, y, u))
         return solve_from(at, x, roots, known)
 
     return jax.vmap(one)(starts)
@@ -330,10 +336,12 @@ def fixed_points(
     fraction(tolerance=tolerance)
     unit = unit_of(starts)
     seen = rescaled(system, unit)
-    scale = _scale(autonomous(system, starts, u) / unit)
+    at_starts = autonomous(system, starts, u) / unit
+    pace = pace_of(system, rate_at(starts / unit, at_starts))
+    scale = typical(pace * at_starts)
 
     def search(roots: np.ndarray, known: np.ndarray) -> Any:
-        return _search(seen, starts / unit, u, roots, known)
+        return _search(seen, starts / unit, u, pace, roots, known)
 
     found, hits = collected(search, system.dim, scale, tolerance, max_points)
     found = [unit * x for x in found]
@@ -368,9 +376,16 @@ def assembled(
     jacobian = slope + np.eye(dim) if is_map else slope
     values = np.array([ordered(np.linalg.eigvals(j), is_map) for j in jacobian], dtype=complex)
     values = values.reshape(n, dim)
-    unstable = np.array([n_unstable(v, is_map) for v in values], dtype=int)
-    error = unit * first_order_errors(
-        points / unit, f / unit, slope, lambda x: np.asarray(_jacobians(system, unit * x, u)[1])
+    pace = pace_of(system, np.linalg.norm(slope, axis=(1, 2)))
+
+    def jacobians(x: np.ndarray) -> np.ndarray:
+        return np.asarray(pace[:, None, None] * _jacobians(system, unit * x, u)[1])
+
+    paced = pace[:, None, None] * slope
+    error = unit * first_order_errors(points / unit, pace[:, None] * f / unit, paced, jacobians)
+    blur = np.where(np.isinf(error), uncertain(points / unit, paced, jacobians) / pace, 0.0)
+    unstable = np.array(
+        [n_unstable(v, is_map, b) for v, b in zip(values, blur, strict=True)], dtype=int
     )
     certified = np.zeros(n, dtype=bool) if radii is None else np.isfinite(radii)
     if radii is not None:
@@ -401,12 +416,6 @@ def assembled(
     )
 
 
-def _scale(values: np.ndarray) -> float:
-    sizes = np.linalg.norm(values, axis=1)
-    sizes = sizes[np.isfinite(sizes)]
-    return float(np.median(sizes)) if len(sizes) else 1.0
-
-
 def _outside(n: int) -> Finding:
     return Finding(
         code="points-outside-bounds",
@@ -433,6 +442,6 @@ def _neutral() -> Finding:
 
 
 def _written(value: complex) -> str:
-    if abs(value.imag) <= 1e-12 * max(1.0, abs(value)):
+    if abs(value.imag) <= 1e-12 * abs(value):
         return f"{value.real:.6g}"
     return f"{value.real:.6g} ± {abs(value.imag):.6g}i"

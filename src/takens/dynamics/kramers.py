@@ -14,6 +14,7 @@ from takens.core import AbstractResult, Estimate, Finding, InvalidInput, WrongKi
 from takens.core.system import AbstractDiffusion
 from takens.dynamics.door import a_diffusion, an_input, describe, state
 from takens.dynamics.exit_time import solve
+from takens.dynamics.line import PROBED_TIMES
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -146,9 +147,11 @@ def kramers_rate(system: Any, minimum: Any, saddle: Any, *, u: Any = None) -> Kr
     Raises
     ------
     WrongKind
-        If the system is deterministic, its drift is no gradient, or its noise is not uniform.
+        If the system is deterministic or depends on time, its drift is no gradient, or its noise
+        is not uniform.
     InvalidInput
-        If the points are not a minimum and a saddle of the potential.
+        If the points are not a minimum and a saddle of the potential, on a line not next to each
+        other, or there is no noise.
 
     Notes
     -----
@@ -171,6 +174,7 @@ def kramers_rate(system: Any, minimum: Any, saddle: Any, *, u: Any = None) -> Kr
     """
     found, u = a_diffusion(system), an_input(system, u)
     points = state(found, minimum, "minimum"), state(found, saddle, "saddle")
+    _autonomous(found, np.stack(points), u)
     ends, jacobians, drift, noise, along = (np.asarray(v) for v in _look(found, *points, u))
     level = _uniform(found, noise, along)
     rates = [np.linalg.eigvals(j) for j in jacobians]
@@ -192,6 +196,11 @@ def kramers_rate(system: Any, minimum: Any, saddle: Any, *, u: Any = None) -> Kr
             "`fixed_points` of the drift."
         )
     profile = _potential(drift, ends[1] - ends[0])
+    if found.dim == 1 and (drift[1:-1] @ (ends[1] - ends[0]) >= 0).any():
+        raise InvalidInput(
+            f"Between {ends[0, 0]:.6g} and {ends[1, 0]:.6g} the drift changes its direction: another "
+            "equilibrium lies there, and paths are held up in it. Give the saddle next to the minimum."
+        )
     barrier = float(profile[-1])
     determinants = np.prod(np.abs(rates[0])) / np.prod(np.abs(rates[1]))
     log_rate = float(np.log(rates[1][-1] / (2 * np.pi) * determinants**0.5) - barrier / level)
@@ -214,10 +223,33 @@ def kramers_rate(system: Any, minimum: Any, saddle: Any, *, u: Any = None) -> Kr
     )  # fmt: skip
 
 
+@eqx.filter_jit
+def _at_times(system: Any, times: Any, points: Any, u: Any) -> Any:
+    def at(t: Any) -> Any:
+        return jax.vmap(lambda x: (system.drift(t, x, u), system.diffusion(t, x, u)))(points)
+
+    return jax.lax.map(at, times)
+
+
+def _autonomous(system: AbstractDiffusion, points: np.ndarray, u: Any) -> None:
+    """Nothing, if drift and noise are the same at all times, refused otherwise."""
+    values = _at_times(system, np.array([0.0, *PROBED_TIMES]), points, u)
+    if any(not np.array_equal(v, np.broadcast_to(v[:1], v.shape), equal_nan=True)
+           for v in map(np.asarray, values)):  # fmt: skip
+        raise WrongKind(
+            f"{type(system).__name__} depends on time: its barrier goes up and down. Hold its "
+            "forcing fixed, or count exits with `escape_times`."
+        )
+
+
 def _uniform(system: AbstractDiffusion, noise: np.ndarray, along: np.ndarray) -> float:
     """Half the squared noise of a gradient system with uniform noise, refused otherwise."""
     square = noise @ np.swapaxes(noise, 1, 2)
     level = float(square[0, 0, 0])
+    if not square.any():
+        raise InvalidInput(
+            f"{type(system).__name__} has no noise, and without noise nothing escapes. Give it some."
+        )
     if not np.allclose(square, level * np.eye(system.dim), rtol=TOLERANCE, atol=0) or level <= 0:
         raise WrongKind(
             f"The noise of {type(system).__name__} differs between states or directions; the "

@@ -140,6 +140,20 @@ def first_order_errors(
     return np.where(simple & np.isfinite(error), error, np.inf)
 
 
+def uncertain(
+    x: np.ndarray, jacobian: np.ndarray, jacobians: Callable[[np.ndarray], np.ndarray]
+) -> np.ndarray:
+    """How far the Jacobian changes as near as 1e-4 of ``1 + |x|`` along its most singular direction.
+
+    Where a root is not simple, eigenvalues below this may be anything. Shape (root,).
+    """
+    if not len(x):
+        return np.zeros(0)
+    v = np.linalg.svd(jacobian)[2][:, -1, :]
+    reach = 1e-4 * (1 + np.abs(x).max(axis=1))
+    return np.asarray(np.linalg.norm(jacobians(x + reach[:, None] * v) - jacobian, axis=(1, 2)))
+
+
 def accepted(x: np.ndarray, f: np.ndarray, jacobian: np.ndarray, scale: float) -> np.ndarray:
     """Which candidates are roots: Newton moves them no further, or hardly if they are degenerate.
 

@@ -12,6 +12,7 @@ from takens.core.integrators import AbstractIntegrator
 from takens.core.system import AbstractFlow, AbstractMap, AbstractSystem, parameter
 
 LEAST = 1e-100  # smaller starts are zeros
+USUAL_RATES = (1e-3, 1e3)  # searches do well on these as they are
 
 
 class RescaledMap(AbstractMap):
@@ -86,3 +87,28 @@ def unit_of(states: np.ndarray) -> float:
     """
     size = float(np.abs(states).max(initial=0.0))
     return float(2.0 ** np.floor(np.log2(size))) if LEAST < size < 1 else 1.0
+
+
+def pace_of(system: AbstractSystem, rates: Any) -> np.ndarray:
+    """The unit of time, in the old one, in which rates of a flow are about one; of the same shape.
+
+    One for a map, whose steps are counted, and for usual rates. A power of two, as above.
+    """
+    sizes = np.asarray(rates, dtype=float)
+    least, most = USUAL_RATES
+    kept = (sizes >= least) & (sizes <= most) | ~np.isfinite(sizes) | (sizes < LEAST)
+    if not isinstance(system, AbstractFlow):
+        return np.ones_like(sizes)
+    return np.asarray(2.0 ** -np.floor(np.log2(np.where(kept, 1.0, sizes))))
+
+
+def typical(values: np.ndarray) -> float:
+    """The median size of the finite rows of `values`, shape (sample, dim); one if there is none."""
+    sizes = np.linalg.norm(values, axis=1)
+    sizes = sizes[np.isfinite(sizes)]
+    return float(np.median(sizes)) if len(sizes) else 1.0
+
+
+def rate_at(starts: np.ndarray, values: np.ndarray) -> float:
+    """The median speed of a flow at starts, both of shape (sample, dim), over their size."""
+    return typical(values) / max(typical(starts), 1.0)

@@ -9,7 +9,7 @@ import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 
-from takens.core import AbstractResult, Status, require
+from takens.core import AbstractResult, InvalidInput, Status, require
 from takens.dynamics.crossings import a_flow, all_crossings, cautions_of, checked
 from takens.dynamics.door import an_input, counts, describe, state
 from takens.dynamics.planes import component
@@ -141,7 +141,7 @@ def return_map(
     u : array, shape (input,), optional
         A constant input.
     throw : bool
-        Whether to raise when the orbit is lost or has no maximum.
+        Whether to raise when the orbit is lost or has no second maximum.
 
     Returns
     -------
@@ -175,14 +175,16 @@ def return_map(
     counts(n_maxima=n_maxima, n_transient=n_transient)
     u = an_input(flow, u)
     checked(dt, -1, max_time)
+    if n_maxima < 2:
+        raise InvalidInput(f"n_maxima = {n_maxima}; a pair needs two. Ask for more.")
     i = component(flow, variable)
     event = MaximumEvent(flow, np.eye(flow.dim)[i], u)
     found = all_crossings(
         flow, event, x[None], dt=dt, direction=-1, n_crossings=n_maxima,
         n_transient=n_transient, max_time=max_time, u=u, progress=None,
     )  # fmt: skip
-    have = np.isfinite(found.times[0]).any()
-    status = Status.DIVERGED if found.lost[0] else Status.OK if have else Status.NOT_CONVERGED
+    have = np.isfinite(found.times[0]).sum() > 1
+    status = Status.DIVERGED if found.lost[0] else Status.OK if have else Status.NO_EVENT
     require(status, throw=throw)
     result = paired(found.states[..., i], f"maximum of {flow.names[i]}", status, describe(flow))
     return dataclasses.replace(result, cautions=cautions_of(found, n_maxima))

@@ -64,7 +64,7 @@ class PoincareSection(AbstractResult):
             f"{name} from {np.nanmin(c):.4g} to {np.nanmax(c):.4g}"
             for name, c in zip(self.names[:4], np.moveaxis(self.coordinates, -1, 0), strict=False)
         ]
-        return f"{text}; {', '.join(ranges)}."
+        return f"{text}; {', '.join(ranges)}." if ranges else f"{text}."
 
     def return_map(self, coordinate: int | str = 0) -> ReturnMap:
         """One coordinate at a crossing against the same at the next.
@@ -84,10 +84,12 @@ class PoincareSection(AbstractResult):
         if not (isinstance(i, (int, np.integer)) and 0 <= i < len(names)):
             raise InvalidInput(f"{coordinate!r} is no coordinate of the section. It has {names}.")
         values = self.coordinates[..., i]
-        return paired(values, names[i], self.status, self.provenance)
+        found = paired(values, names[i], self.status, self.provenance)
+        none = self.status is Status.OK and not len(found.before)
+        return dataclasses.replace(found, status=Status.NO_EVENT) if none else found
 
     def plot(self, ax: Any = None) -> Any:
-        """The first two coordinates on the plane, one colour for each orbit."""
+        """The first two coordinates on the plane, one colour for each orbit; one coordinate over time."""
         from takens import plot
 
         ax = plot.axes(ax)
@@ -95,10 +97,10 @@ class PoincareSection(AbstractResult):
             if len(self.names) > 1:
                 x, y = points[:, 0], points[:, 1]
             else:
-                x, y = self.times[i], points[:, 0]
+                x, y = self.times[i], points[:, 0] if self.names else np.full(len(points), i)
             plot.line(ax, x, y, linestyle="none", marker=".", markersize=2.5,
                       color=plot.COLOURS[i % len(plot.COLOURS)])  # fmt: skip
-        pair = self.names[:2] if len(self.names) > 1 else ("time", self.names[0])
+        pair = self.names[:2] if len(self.names) > 1 else ("time", (*self.names, "orbit")[0])
         return plot.labels(ax, *pair)
 
     def to_xarray(self) -> xr.Dataset:
@@ -190,7 +192,7 @@ def poincare_section(
         progress=progress,
     )  # fmt: skip
     none = not np.isfinite(found.times).any()
-    status = Status.DIVERGED if found.lost.any() else Status.NOT_CONVERGED if none else Status.OK
+    status = Status.DIVERGED if found.lost.any() else Status.NO_EVENT if none else Status.OK
     require(status, throw=throw)
     return PoincareSection(
         times=found.times, states=found.states, time_error=found.errors,

@@ -20,6 +20,7 @@ from takens.dynamics.newton import (
     solve_from,
     with_jacobian,
 )
+from takens.dynamics.rescaled import pace_of, rate_at, rescaled, typical, unit_of
 from takens.dynamics.stability import n_unstable, ordered
 
 if TYPE_CHECKING:
@@ -119,9 +120,9 @@ class SlowPoints(AbstractResult):
         )
 
 
-def _gradient(system: AbstractSystem, u: Any) -> Any:
+def _gradient(system: AbstractSystem, u: Any, pace: Any) -> Any:
     """Gradient of half the squared speed, by forward differentiation."""
-    at = with_jacobian(lambda x: imbalance(system, 0.0, x, u))
+    at = with_jacobian(lambda x: pace * imbalance(system, 0.0, x, u))
 
     def gradient(x: Any) -> Any:
         value, jacobian = at(x)
@@ -131,11 +132,11 @@ def _gradient(system: AbstractSystem, u: Any) -> Any:
 
 
 @eqx.filter_jit
-def _minimise(system: AbstractSystem, starts: Any, u: Any) -> Any:
+def _minimise(system: AbstractSystem, starts: Any, u: Any, pace: Any) -> Any:
     def one(x: Any) -> Any:
-        at = with_jacobian(lambda y: imbalance(system, 0.0, y, u))
+        at = with_jacobian(lambda y: pace * imbalance(system, 0.0, y, u))
         x, _, _ = solve_from(at, x, n_polish=-1)
-        gradient = with_jacobian(_gradient(system, u))
+        gradient = with_jacobian(_gradient(system, u, pace))
         x, slope, hessian = solve_from(gradient, x, n_damped=0, n_polish=8)
         return x, *at(x), slope, hessian
 
@@ -143,8 +144,8 @@ def _minimise(system: AbstractSystem, starts: Any, u: Any) -> Any:
 
 
 @eqx.filter_jit
-def _hessians(system: AbstractSystem, points: Any, u: Any) -> Any:
-    return jax.vmap(jax.jacfwd(_gradient(system, u)))(jnp.asarray(points))
+def _hessians(system: AbstractSystem, points: Any, u: Any, pace: Any) -> Any:
+    return jax.vmap(jax.jacfwd(_gradient(system, u, pace)))(jnp.asarray(points))
 
 
 def slow_points(
@@ -179,7 +180,8 @@ def slow_points(
     max_speed : float
         Leave out faster points; in state units per time unit, or per iterate.
     tolerance : float
-        Points closer than this, relative to ``1 + max|x|``, are one.
+        Points closer than this are one, relative to ``1 + max|x|``, in units of the largest start
+        where all starts are smaller than one.
     seed : int
         Of the starts in the box.
     throw : bool
@@ -224,34 +226,42 @@ def slow_points(
             f"tolerance = {tolerance}, max_speed = {max_speed}; expected a tolerance between 0 and "
             "1 and a positive speed."
         )
-    at_starts = np.linalg.norm(autonomous(system, starts, u), axis=1)
-    usual = (
-        float(np.median(at_starts[np.isfinite(at_starts)])) if np.isfinite(at_starts).any() else 1.0
-    )
-    x, f, jacobian, slope, hessian = (np.asarray(a) for a in _minimise(system, starts, u))
+    unit = unit_of(starts)  # the search is in this unit of the state and, of a flow, in its pace
+    seen = rescaled(system, unit)
+    at_starts = autonomous(system, starts, u) / unit
+    pace = pace_of(system, rate_at(starts / unit, at_starts))
+    usual = typical(pace * at_starts)
+    found = _minimise(seen, starts / unit, u, pace)
+    x, f, jacobian, slope, hessian = (np.asarray(a) for a in found)
     fixed = accepted(x, f, jacobian, usual)
     bends = np.array([_least(h) for h in hessian])
     still = accepted(x, slope, hessian, usual**2) & ~fixed & (bends > 0)
-    speeds = np.linalg.norm(f, axis=1)
+    speeds = np.linalg.norm(f, axis=1) * (unit / pace)
     groups = _grouped(x, np.nonzero(still & (speeds <= max_speed))[0], speeds, tolerance)
     status = Status.OK if (still | fixed).any() else Status.NOT_CONVERGED
     require(status, throw=throw)
     rows = np.array([g[0] for g in groups], dtype=int)
     is_map = not isinstance(system, AbstractFlow)
     n, dim = len(rows), system.dim
-    tangents = jacobian[rows] + (np.eye(dim) if is_map else 0)
+    tangents = jacobian[rows] / pace + (np.eye(dim) if is_map else 0)
     values = [ordered(np.linalg.eigvals(t), is_map) for t in tangents]
     errors = first_order_errors(
-        x[rows], slope[rows], hessian[rows], lambda y: np.asarray(_hessians(system, y, u))
+        x[rows], slope[rows], hessian[rows], lambda y: np.asarray(_hessians(seen, y, u, pace))
     )
     return SlowPoints(
-        points=x[rows].reshape(n, dim), speeds=speeds[rows], relative_speeds=speeds[rows] / usual,
+        points=unit * x[rows].reshape(n, dim), speeds=speeds[rows],
+        relative_speeds=speeds[rows] / (usual * unit / pace),
         eigenvalues=np.array(values, dtype=complex).reshape(n, dim),
-        n_unstable=np.array([n_unstable(v, is_map) for v in values], dtype=int),
-        curvatures=bends[rows], error=errors, hits=np.array([len(g) for g in groups], dtype=int),
+        n_unstable=np.array([n_unstable(_others(v, is_map), is_map) for v in values], dtype=int),
+        curvatures=bends[rows] / pace**2, error=unit * errors, hits=np.array([len(g) for g in groups], dtype=int),
         n_fixed=int(fixed.sum()), is_map=is_map, names=system.names, status=status,
         provenance=describe(system) | {"n_starts": len(starts), "seed": seed},
     )  # fmt: skip
+
+
+def _others(eigenvalues: np.ndarray, is_map: bool) -> np.ndarray:
+    """All but the neutral one: where the gradient of q vanishes and f does not, ``J.T f = 0``."""
+    return np.delete(eigenvalues, np.argmin(np.abs(eigenvalues - is_map)))
 
 
 def _least(hessian: np.ndarray) -> float:

@@ -13,14 +13,15 @@ def growth(eigenvalues: np.ndarray, is_map: bool) -> np.ndarray:
     return np.abs(eigenvalues) - 1 if is_map else np.real(eigenvalues)
 
 
-def n_unstable(eigenvalues: np.ndarray, is_map: bool) -> int:
-    """Number of unstable directions."""
-    return int(np.sum(growth(eigenvalues, is_map) > _slack(eigenvalues)))
+def n_unstable(eigenvalues: np.ndarray, is_map: bool, blur: float = 0.0) -> int:
+    """Number of unstable directions; `blur` is how far off the eigenvalues may be, per time unit."""
+    slack = max(blur, _slack(eigenvalues, is_map))
+    return int(np.sum(growth(eigenvalues, is_map) > slack))
 
 
 def n_neutral(eigenvalues: np.ndarray, is_map: bool) -> int:
     """Number of directions of which linearisation does not decide."""
-    return int(np.sum(np.abs(growth(eigenvalues, is_map)) <= _slack(eigenvalues)))
+    return int(np.sum(np.abs(growth(eigenvalues, is_map)) <= _slack(eigenvalues, is_map)))
 
 
 def kind(eigenvalues: np.ndarray, is_map: bool) -> str:
@@ -31,11 +32,11 @@ def kind(eigenvalues: np.ndarray, is_map: bool) -> str:
     """
     if not np.isfinite(eigenvalues).all():
         return "unknown"
-    turning = bool(np.any(np.abs(np.imag(eigenvalues)) > _slack(eigenvalues)))
+    turns = np.abs(np.imag(eigenvalues)) > _slack(eigenvalues, is_map)
+    turning = bool(turns.any())
     unstable, neutral = n_unstable(eigenvalues, is_map), n_neutral(eigenvalues, is_map)
     if neutral:
-        all_turn = np.all(np.abs(np.imag(eigenvalues)) > _slack(eigenvalues))
-        whole = neutral == len(eigenvalues) and all_turn
+        whole = neutral == len(eigenvalues) and turns.all()
         return "centre (undecided linearly)" if whole else UNDECIDED
     if 0 < unstable < len(eigenvalues):
         return "saddle-focus" if turning else "saddle"
@@ -53,9 +54,14 @@ def topological_index(jacobian: np.ndarray, is_map: bool) -> int:
 
 def ordered(eigenvalues: np.ndarray, is_map: bool) -> np.ndarray:
     """Most unstable first; of a conjugate pair the one with positive imaginary part."""
-    order = np.lexsort((-np.imag(eigenvalues), -np.round(growth(eigenvalues, is_map), 12)))
+    rise = growth(eigenvalues, is_map)
+    alike = 1e-3 * _slack(eigenvalues, is_map)  # apart by rounding only
+    order = np.lexsort((-np.imag(eigenvalues), -np.round(rise / (alike or 1.0))))
     return np.asarray(eigenvalues, dtype=complex)[order]
 
 
-def _slack(eigenvalues: np.ndarray) -> float:
-    return NEUTRAL * max(1.0, float(np.max(np.abs(eigenvalues))))
+def _slack(eigenvalues: np.ndarray, is_map: bool) -> float:
+    """What growth is lost in rounding: multipliers are compared with one, rates with the fastest."""
+    sizes = np.abs(eigenvalues)
+    largest = float(np.max(sizes, where=np.isfinite(sizes), initial=0.0))
+    return NEUTRAL * (max(1.0, largest) if is_map else largest)
