@@ -42,7 +42,8 @@ class RecurrenceNetwork(AbstractResult):
     path_length : Estimate
         Mean number of links on shortest paths between states that are connected.
     dimension : Estimate
-        ``ln transitivity / ln(3 / 4)``, the dimension of the set (maximum norm; else NaN).
+        ``ln transitivity / ln(3 / 4)``, the dimension of the set at this radius (maximum norm; else
+        NaN); the interval does not hold the limit of small radii.
     links : array of int, shape (n_links, 2)
         States that recur, each pair once.
     degrees : array of int, shape (n_nodes,)
