@@ -7,6 +7,10 @@ from takens.series.boxes import information_dimension as information_dimension
 from takens.series.complexity import StatisticalComplexity as StatisticalComplexity
 from takens.series.complexity import statistical_complexity as statistical_complexity
 from takens.series.coordinates import delay_coordinates as delay_coordinates
+from takens.series.data_spectrum import ObservedLyapunovSpectrum as ObservedLyapunovSpectrum
+from takens.series.data_spectrum import (
+    lyapunov_spectrum_from_data as lyapunov_spectrum_from_data,
+)
 from takens.series.decision import Evidence as Evidence
 from takens.series.dimension import CorrelationDimension as CorrelationDimension
 from takens.series.dimension import correlation_dimension as correlation_dimension

@@ -10,6 +10,7 @@ import numpy as np
 from takens.core import AbstractResult, Estimate, Finding, InvalidInput, Status, require
 from takens.series.embedding import Embedding, embedding
 from takens.series.following import Pairs, find_pairs
+from takens.series.local_exponents import noise_bound
 from takens.series.observable import Observable, observable
 from takens.series.scaling import slope_distribution
 
@@ -25,6 +26,9 @@ _RISE_USED = 0.7  # share of the rise to the plateau; above it the curve bends
 _LEAST_RISE = 0.65  # of the logarithm, within the region: nearly a factor of two
 _MOST_WIDTH = 0.35  # of the peak of slopes, as a share of the slope
 _LEAST_LAGS = 5
+_NOISY = 0.02  # noise level above which small distances are left out
+_NOISE_DOUBT = 3.0  # standard error, in shares of the exponent, for each unit of noise level
+_ABOVE_NOISE = 4.0  # distance, in noise levels, below which it slows the rise by more than 1/8
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -169,13 +173,20 @@ def _end_of_rise(pairs: Pairs, n_neighbours: int, n_lags: int) -> int:
     return int(risen[0]) if risen.size else int(known[-1])
 
 
-def _curve(pairs: Pairs, setting: tuple[int, int, int], n_lags: int, dt: float) -> _Curve:
+def _curve(
+    pairs: Pairs, setting: tuple[int, int, int], n_lags: int, dt: float, noise: float
+) -> _Curve:
     """The curve of one setting, its slopes, and the slopes without each block."""
     end = _end_of_rise(pairs, setting[2], n_lags)
     sums, counts = mean_curves(pairs, setting[2], max(end, 1), _N_BLOCKS)
     curve = _mean(sums.sum(axis=0), counts.sum(axis=0))
     lags = dt * np.arange(len(curve))
-    slopes = slope_distribution(lags, curve) if end >= _LEAST_LAGS else None
+    # Distances under the noise rise too slowly: log sqrt(d^2 + 2 noise^2).
+    clear = (
+        curve if noise < _NOISY else np.where(curve > np.log(_ABOVE_NOISE * noise), curve, np.nan)
+    )
+    fits = end >= _LEAST_LAGS and np.isfinite(clear).sum() >= _LEAST_LAGS
+    slopes = slope_distribution(lags, clear) if fits else None
     if slopes is None:
         return _Curve(setting=setting, curve=curve)
     inside = (lags >= slopes.start - dt / 2) & (lags <= slopes.stop + dt / 2)
@@ -193,7 +204,7 @@ def _curve(pairs: Pairs, setting: tuple[int, int, int], n_lags: int, dt: float) 
     )
 
 
-def _combine(curves: list[_Curve], level: float, unit: str) -> Estimate:
+def _combine(curves: list[_Curve], noise: float, level: float, unit: str) -> Estimate:
     """Median over the accepted curves; blocks left out, curves and regions make the interval."""
     from scipy.special import stdtrit
 
@@ -204,7 +215,8 @@ def _combine(curves: list[_Curve], level: float, unit: str) -> Estimate:
     sampling = float(np.sqrt((n - 1) / n * np.sum((without - without.mean()) ** 2)))
     between = float(np.std(slopes, ddof=1)) if len(slopes) > 1 else 0.0
     region = float(np.median([c.width for c in curves])) / 2.355  # of a normal peak
-    error = float(np.sqrt(sampling**2 + between**2 + region**2))
+    doubt = _NOISE_DOUBT * noise * abs(centre) if noise > _NOISY / 4 else 0.0
+    error = float(np.sqrt(sampling**2 + between**2 + region**2 + doubt**2))
     half = float(stdtrit(n - 1, 0.5 + level / 2)) * error
     return Estimate(
         value=centre,
@@ -234,7 +246,8 @@ def divergence_exponent(
 
     with :math:`k = 1` (Rosenstein) and :math:`k = 4` (Kantz, with a fixed number of neighbours),
     for every embedding of the ensemble. Up to 70 % of the rise to the plateau, the slopes of all
-    windows vote, weighted by length over squared misfit; the mode is the slope of the curve. A
+    windows vote, weighted by length over squared misfit; the mode is the slope of the curve.
+    Distances within four noise levels, as local maps bound them, are left out. A
     curve counts if its region spans nearly a factor of two and the peak of slopes is narrow. The
     exponent is the median over such curves, at least half of all; its interval joins blocks of
     references left out in turn, the spread over curves and the width of the peaks.
@@ -295,7 +308,7 @@ def divergence_exponent(
         )
     view = observable(data)
     unit = f"1/{view.time_unit}" if view.time_unit != "1" else "1/step"
-    curves, n_references = _curves(view, settings, max_references)
+    curves, n_references, noise = _curves(view, settings, max_references)
     accepted = [c for c in curves if c.accepted]
     status, cautions = Status.OK, list(view.findings)
     if not curves:
@@ -310,7 +323,7 @@ def divergence_exponent(
     for row, c in zip(padded, curves, strict=True):
         row[: len(c.curve)] = c.curve
     return DivergenceExponent(
-        exponent=_combine(accepted, level, unit) if status is Status.OK else none,
+        exponent=_combine(accepted, noise, level, unit) if status is Status.OK else none,
         settings=np.array([c.setting for c in curves], dtype=int).reshape(-1, 3),
         lags=view.dt * np.arange(longest),
         curves=padded,
@@ -329,13 +342,14 @@ def divergence_exponent(
 
 def _curves(
     view: Observable, settings: Embedding | None, max_references: int
-) -> tuple[list[_Curve], int]:
-    """Curves of all settings with enough pairs, and the references of the first."""
+) -> tuple[list[_Curve], int, float]:
+    """Curves of all settings with enough pairs, the references of the first, the noise bound."""
     curves: list[_Curve] = []
     n_first, n_lags = 0, min(_MOST_LAGS, max(map(len, view.gapped)) // 4)
     if view.constant or n_lags < 2 * _LEAST_LAGS:
-        return curves, n_first
+        return curves, n_first, 0.0
     chosen = embedding(view) if settings is None else settings
+    noise = noise_bound(view, chosen)
     for dimension, delay in chosen.settings:
         fewer = max(2000, min(view.n_samples, max_references) // 8)
         try:
@@ -354,9 +368,10 @@ def _curves(
             continue
         n_first = n_first or len(pairs.starts)
         curves += [
-            _curve(pairs, (int(dimension), int(delay), k), n_lags, view.dt) for k in _NEIGHBOURS
+            _curve(pairs, (int(dimension), int(delay), k), n_lags, view.dt, noise)
+            for k in _NEIGHBOURS
         ]
-    return curves, n_first
+    return curves, n_first, noise
 
 
 def _no_rise(curves: list[_Curve]) -> Finding:

@@ -9,18 +9,14 @@ import numpy as np
 
 from takens.core import AbstractResult, Estimate, Finding, Status, require
 from takens.series.embedding import Embedding, embedding, vectors_of
+from takens.series.local_exponents import growth_ensemble
 from takens.series.observable import Observable, neighbours, observable, time_name
-from takens.series.tangent import LocalModel, tangent_growth, tangent_maps
 
 if TYPE_CHECKING:
     import xarray as xr
 
-_N_BLOCKS = 10
-_DISCARDED = 80  # maps until a vector has aligned: a neutral direction gives way only slowly
 _NOISE_DOUBT = 2.0  # standard error, in shares of the exponent, for each unit of noise level
-_MISFIT_RATIO = (
-    10.0  # settings whose local maps fit worse than this many times the best are dropped
-)
+_DISSENT = 2.0  # ratio of the two estimates, tangent maps and divergence, that is no longer scatter
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -158,48 +154,7 @@ def _steepest(curve: np.ndarray, lags: np.ndarray) -> float:
     return float(slope)
 
 
-def _ensemble(
-    view: Observable, chosen: Embedding, quick: bool, rng: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray, float]:
-    """Exponents (setting, block), settings, and the smallest noise bound among them."""
-    values, settings, noise, misfit = [], [], [], []
-    n_references = 1500 if quick else 3000 if chosen.map_like else 2000
-    for dimension, delay in chosen.settings:
-        vectors = vectors_of(view, int(dimension), int(delay))
-        width = vectors.points.shape[1]
-        n_quadratic = 1 + width + width * (width + 1) // 2
-        models = []
-        if not quick:
-            models.append(LocalModel(n_neighbours=max(30, 4 * width), quadratic=False))
-        if n_quadratic <= 36:
-            models.append(LocalModel(n_neighbours=max(40, 2 * n_quadratic), quadratic=True))
-        every = tangent_maps(vectors, models, theiler=chosen.theiler, max_references=n_references)
-        for model, maps in zip(models, every, strict=True):
-            n_steps = maps.gradients.shape[0]
-            discarded = min(_DISCARDED, n_steps // 4)
-            if n_steps < 60 or not np.isfinite(maps.residual):
-                continue
-            growth = tangent_growth(maps, rng, discarded)
-            blocks = np.array_split(growth[discarded:], _N_BLOCKS, axis=0)
-            means = [np.nanmean(b) if np.isfinite(b).any() else np.nan for b in blocks]
-            if not np.isfinite(means).any():
-                continue
-            values.append(np.array(means) / (maps.lead * view.dt))
-            settings.append((dimension, delay, model.n_neighbours, 1 + model.quadratic))
-            noise.append(maps.noise)
-            misfit.append(maps.residual)
-    if not values:
-        return np.full((0, _N_BLOCKS), np.nan), np.zeros((0, 4)), float("nan")
-    fine = np.array(misfit) <= _MISFIT_RATIO * max(min(misfit), 1e-6)
-    best = np.argsort(np.array(misfit)[fine], kind="stable")
-    return (
-        np.array(values)[fine][best],
-        np.array(settings, dtype=float)[fine][best],
-        float(np.nanmin(noise)),
-    )
-
-
-def _combine(values: np.ndarray, noise: float, level: float, unit: str) -> Estimate:
+def _combine(values: np.ndarray, noise: float, drift: float, level: float, unit: str) -> Estimate:
     """Median over the better half of the settings; interval from blocks and all settings."""
     from scipy.special import stdtrit
 
@@ -214,7 +169,7 @@ def _combine(values: np.ndarray, noise: float, level: float, unit: str) -> Estim
         sampling = float(np.std(np.median(values[leading], axis=0), ddof=1) / np.sqrt(n))
     method = float(np.std(centres, ddof=1)) if len(centres) > 1 else 0.0
     doubt = _NOISE_DOUBT * noise * abs(centre)
-    error = float(np.sqrt(sampling**2 + method**2 + doubt**2))
+    error = float(np.sqrt(sampling**2 + method**2 + doubt**2 + drift**2))
     half = float(stdtrit(max(n - 1, 1), 0.5 + level / 2)) * error
     return Estimate(
         value=centre,
@@ -224,6 +179,26 @@ def _combine(values: np.ndarray, noise: float, level: float, unit: str) -> Estim
         unit=unit,
         method=f"{n} blocks x {len(centres)} settings",
     )
+
+
+def _reconcile(exponent: Estimate, slope: float) -> tuple[Estimate, list[Finding]]:
+    """Stretch the interval to the slope of the divergence curve where the two differ grossly."""
+    value = exponent.value
+    if not (np.isfinite(slope) and value > 0 and slope > 0):
+        return exponent, []
+    if 1 / _DISSENT <= value / slope <= _DISSENT:
+        return exponent, []
+    low, high = exponent.interval
+    wider = dataclasses.replace(exponent, interval=(min(low, slope), max(high, slope)))
+    return wider, [
+        Finding(
+            "exponents-disagree",
+            f"The tangent maps give {value:.3g}, the divergence of neighbours {slope:.3g} "
+            f"{exponent.unit}; the interval reaches to both.",
+            "Local maps that are fitted to noise or to too few neighbours grow too fast; measure "
+            "longer, or more of the state.",
+        )
+    ]
 
 
 def _derived(exponent: Estimate, noise: float, unit: str) -> tuple[Estimate, Estimate]:
@@ -318,12 +293,14 @@ def largest_lyapunov(
     view = observable(data)
     chosen = embedding(view) if settings is None else settings
     unit = f"1/{view.time_unit}" if view.time_unit != "1" else "1/step"
-    values, used, noise = _ensemble(view, chosen, quick, np.random.default_rng(seed))
+    values, used, noise, drift = growth_ensemble(view, chosen, quick, np.random.default_rng(seed))
     status = Status.OK if len(values) else Status.TOO_SHORT
     require(status, throw=throw)
     cautions = list(view.findings)
     exponent = (
-        _combine(values, noise, level, unit) if len(values) else Estimate(value=np.nan, unit=unit)
+        _combine(values, noise, drift, level, unit)
+        if len(values)
+        else Estimate(value=np.nan, unit=unit)
     )
     if noise > 0.02:
         cautions.append(
@@ -334,9 +311,12 @@ def largest_lyapunov(
                 "Read it as an order of magnitude, or measure with less noise.",
             )
         )
-    doubling, horizon = _derived(exponent, noise, time_name(view.time_unit))
     n_lags, curves = _follow(view, chosen, exponent)
     lags = np.arange(n_lags + 1) * view.dt
+    slope = _steepest(curves[-1], lags)
+    exponent, dissent = _reconcile(exponent, slope)
+    cautions += dissent
+    doubling, horizon = _derived(exponent, noise, time_name(view.time_unit))
     return LargestLyapunov(
         exponent=exponent,
         doubling_time=doubling,
@@ -345,7 +325,7 @@ def largest_lyapunov(
         settings=used,
         lags=lags,
         divergence=curves,
-        divergence_slope=_steepest(curves[-1], lags),
+        divergence_slope=slope,
         noise_level=noise,
         time_unit=view.time_unit,
         status=status,

@@ -249,3 +249,33 @@ def _unit(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     size = np.sqrt(np.einsum("cd,cd->c", vectors, vectors))
     with np.errstate(divide="ignore", invalid="ignore"):
         return vectors / size[:, None], size
+
+
+def tangent_spectrum(maps: TangentMaps, n_discarded: int) -> np.ndarray:
+    """Log growth along all directions of the delay state, shape (n_steps, n_chains, p * m).
+
+    The companion matrices of `tangent_growth` act on an orthonormal frame that is restored by QR
+    after each map (Eckmann and Ruelle 1985, section V.C); the logarithms of the diagonal of R are
+    in descending order on average. NaN while the frames are still aligning, and at missing maps.
+    """
+    n_steps, n_chains, p, dim = maps.gradients.shape
+    n_pieces = -(-n_steps // _PIECE)
+    steps = np.arange(-n_discarded, _PIECE)[:, None] + _PIECE * np.arange(n_pieces)
+    inside = np.repeat((steps >= 0) & (steps < n_steps), n_chains, axis=1)
+    gradients = maps.gradients[np.clip(steps, 0, n_steps - 1)].reshape(len(steps), -1, p, dim)
+    frame = np.tile(np.eye(dim), (gradients.shape[1], 1, 1))
+    kept = np.full((_PIECE, gradients.shape[1], dim), np.nan)
+    for step in range(len(steps)):
+        moved = np.concatenate([gradients[step] @ frame, frame[:, : dim - p]], axis=1)
+        there = np.isfinite(moved).all(axis=(1, 2)) & inside[step]
+        if not there.any():
+            continue
+        q, r = np.linalg.qr(moved[there])
+        frame[there] = q
+        if step >= n_discarded:
+            size = np.abs(np.diagonal(r, axis1=1, axis2=2))
+            kept[step - n_discarded, there] = np.log(np.maximum(size, 1e-300))
+    growth = kept.reshape(_PIECE, n_pieces, n_chains, dim).swapaxes(0, 1)
+    growth = growth.reshape(_PIECE * n_pieces, n_chains, dim)[:n_steps]
+    growth[:n_discarded] = np.nan
+    return growth
