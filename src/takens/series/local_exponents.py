@@ -6,7 +6,7 @@ import numpy as np
 
 from takens.core import InvalidInput
 from takens.series.embedding import Embedding, vectors_of
-from takens.series.observable import DelayVectors, Observable
+from takens.series.observable import DelayVectors, Observable, delay_vectors
 from takens.series.tangent import LocalModel, TangentMaps, tangent_growth, tangent_maps
 
 _N_BLOCKS = 10
@@ -46,7 +46,7 @@ def growth_ensemble(
         How much the exponent of a map moves when its neighbourhoods hold twice as many points.
     """
     rows: list[Row] = []
-    pilot = _pilot_noise(view, chosen, *(int(v) for v in chosen.settings[0]))
+    pilot = _pilot(view, chosen, *(int(v) for v in chosen.settings[0]))[0]
     drift = 0.0
     if pilot > _NOISY:
         pairs = _shorter(view, chosen, pilot)
@@ -112,23 +112,24 @@ def _rows(
     return rows
 
 
-def _pilot_noise(view: Observable, chosen: Embedding, dimension: int, delay: int) -> float:
-    """Misfit of the usual maps at a few references, as a noise level."""
+def _pilot(view: Observable, chosen: Embedding, dimension: int, delay: int) -> tuple[float, float]:
+    """Mean and typical misfit of the usual maps at a few references, as noise levels."""
     try:
-        vectors = vectors_of(view, dimension, delay)
+        vectors = delay_vectors(view.gapped, dimension, delay)
     except InvalidInput:
-        return float("nan")
+        return float("nan"), float("nan")
     model = _usual(vectors.points.shape[1], quick=False)[-1]
-    return tangent_maps(vectors, [model], theiler=chosen.theiler, max_references=_PILOT)[0].noise
+    (maps,) = tangent_maps(vectors, [model], theiler=chosen.theiler, max_references=_PILOT)
+    return maps.noise, maps.typical_noise
 
 
 def noise_bound(view: Observable, chosen: Embedding) -> float:
-    """Upper bound on the noise level: the least misfit of local maps at a few delays."""
-    bound = _pilot_noise(view, chosen, *(int(v) for v in chosen.settings[0]))
+    """Bound on the noise level: the least typical misfit of local maps at a few delays."""
+    bound = _pilot(view, chosen, *(int(v) for v in chosen.settings[0]))[1]
     for share in (4, 8):
         delay = chosen.delay // share
         if bound > _NOISY and not chosen.map_like and delay >= 1:
-            again = _pilot_noise(view, chosen, min(chosen.dimension, 4), delay)
+            again = _pilot(view, chosen, min(chosen.dimension, 4), delay)[1]
             bound = float(np.fmin(bound, again))
     return bound
 
@@ -141,7 +142,7 @@ def _shorter(view: Observable, chosen: Embedding, noise: float) -> list[tuple[in
         delay = chosen.delay // share
         if chosen.map_like or delay < 1:
             break
-        misfit = _pilot_noise(view, chosen, dimension, delay)
+        misfit = _pilot(view, chosen, dimension, delay)[0]
         if not misfit < _IMPROVEMENT * least:
             break
         least, found = misfit, delay

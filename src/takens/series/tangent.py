@@ -10,6 +10,7 @@ import numpy as np
 from takens.series.observable import DelayVectors, neighbours
 
 _PIECE = 300  # steps that one vector is followed; more would only lengthen the loop
+_MEDIAN_OF_SQUARE = 0.455  # of a standard normal variable
 _FITS_AT_ONCE = 64  # local fits solved side by side; their arrays stay in the processor's cache
 
 
@@ -37,12 +38,15 @@ class TangentMaps:
         Root-mean-square misfit of the local fits, in standard deviations.
     noise : float
         Observational noise level that the misfit would imply, an upper bound, in the same unit.
+    typical_noise : float
+        The same from the median misfit: a kink or a jump, which few points meet, does not count.
     """
 
     gradients: np.ndarray
     lead: int
     residual: float
     noise: float
+    typical_noise: float = float("nan")
 
 
 def _chains(vectors: DelayVectors, lead: int, max_references: int) -> np.ndarray:
@@ -154,12 +158,14 @@ def _maps(
         return TangentMaps(gradients=gradients, lead=vectors.delay, residual=np.nan, noise=np.nan)
     squares = np.sum(misfit[known] ** 2, axis=1)
     power = float(np.mean(squares / np.maximum(freedom[known], 1e-9))) / p
+    typical = float(np.median(squares / np.maximum(freedom[known], 1e-9))) / p
     gain = 1 + float(np.median(np.sum(slopes[known] ** 2, axis=(1, 2)))) / p
     return TangentMaps(
         gradients=gradients,
         lead=vectors.delay,
         residual=float(np.sqrt(np.mean(squares) / p)),
         noise=float(np.sqrt(power / gain)),
+        typical_noise=float(np.sqrt(typical / _MEDIAN_OF_SQUARE / gain)),
     )
 
 
