@@ -85,6 +85,7 @@ RESULTS = {
     "StatisticalComplexity": lambda: series.statistical_complexity(SIGNAL, order=3),
     "RecurrenceNetwork": lambda: series.recurrence_network(SIGNAL),
     "RecurrenceWindows": lambda: series.recurrence_windows(SIGNAL, window=100),
+    "RecurrenceTimeDimension": lambda: series.recurrence_time_dimension(SIGNAL, throw=False),
     "RecurrencePlot": lambda: series.recurrence_plot(SIGNAL),
     "RecurrenceQuantification": lambda: series.recurrence_quantification(SIGNAL),
     "SampleEntropy": lambda: series.sample_entropy(SIGNAL),

@@ -8,7 +8,14 @@ import numpy as np
 import pytest
 
 from takens.core import InvalidInput, NumericalFailure, Status
-from takens.series import recurrence_network, recurrence_quantification, recurrence_windows
+from takens.series import (
+    recurrence_network,
+    recurrence_quantification,
+    recurrence_time_dimension,
+    recurrence_windows,
+)
+from takens.series.recurrence import states_of
+from takens.series.recurrence_dimension import return_counts
 from takens.series.recurrence_network import network_measures
 from tests.series.signals import ar1, henon, logistic
 
@@ -134,3 +141,56 @@ def test_networks_leave_out_states_that_are_missing():
     silent = recurrence_network(np.ones(200), throw=False)
     assert silent.status is Status.NOT_APPLICABLE
     assert np.isnan(silent.transitivity.value)
+
+
+def test_returns_are_counted_as_by_brute_force():
+    x = ar1(260, 0.7, 3)
+    x[[40, 41, 90, 200]] = np.nan
+    states = states_of(x, 2, 3, 4)
+    references = np.flatnonzero(states.known)[::60]
+    radii, table = return_counts(states, references, np.geomspace(0.3, 2, 12))
+    for r, i in enumerate(references):
+        apart = np.abs(np.arange(states.n) - i) > 4
+        distance = np.sqrt(((states.points - states.points[:, [i]]) ** 2).sum(axis=0))
+        for k in (0, 5, 11):
+            near = apart & (distance <= radii[k])
+            pairs = [t for t in range(1, states.n)
+                     if apart[t] and apart[t - 1] and states.known[t] and states.known[t - 1]]  # fmt: skip
+            entries = sum(near[t] and not near[t - 1] for t in pairs)
+            assert table[r, k].tolist() == [
+                near.sum(),
+                (apart & states.known).sum(),
+                entries,
+                len(pairs),
+            ]
+
+
+@pytest.mark.parametrize("share", [0.0, 0.01, 0.1, 0.4])
+def test_times_of_return_tell_the_dimension_of_a_map(share):
+    x = henon(6000)
+    x[RNG.uniform(size=6000) < share] = np.nan
+    found = recurrence_time_dimension(x, dimension=2, delay=1, theiler=1)
+    assert abs(found.dimension.value - 1.22) < 2 * found.dimension.standard_error
+    assert found.return_exponent.value == pytest.approx(found.dimension.value, abs=0.05)
+
+
+def test_a_flow_stays_in_a_neighbourhood():
+    t = np.arange(6000)
+    torus = np.sin(0.1 * t) + np.sin(0.1 * np.sqrt(2) * t)
+    found = recurrence_time_dimension(torus, dimension=4, delay=14, theiler=50)
+    assert found.dimension.value == pytest.approx(2, abs=0.15)
+    assert found.return_exponent.value == pytest.approx(1, abs=0.2)
+
+
+def test_noise_has_no_dimension_of_returns():
+    for x in (RNG.normal(size=3000), ar1(3000, 0.9, 1)):
+        with pytest.raises(NumericalFailure, match="scaling region"):
+            recurrence_time_dimension(x, dimension=3, delay=2, theiler=20)
+    silent = recurrence_time_dimension(
+        RNG.normal(size=3000), dimension=3, delay=1, theiler=1, throw=False
+    )
+    assert silent.status is Status.NO_SCALING
+    assert np.isnan(silent.dimension.value)
+    assert silent.saturation > 0.5
+    with pytest.raises(NumericalFailure, match="too short"):
+        recurrence_time_dimension(henon(500), dimension=2, delay=1, theiler=1)

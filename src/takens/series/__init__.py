@@ -39,6 +39,12 @@ from takens.series.nonuniform import NonuniformEmbedding as NonuniformEmbedding
 from takens.series.nonuniform import nonuniform_embedding as nonuniform_embedding
 from takens.series.recurrence import RecurrencePlot as RecurrencePlot
 from takens.series.recurrence import recurrence_plot as recurrence_plot
+from takens.series.recurrence_dimension import (
+    RecurrenceTimeDimension as RecurrenceTimeDimension,
+)
+from takens.series.recurrence_dimension import (
+    recurrence_time_dimension as recurrence_time_dimension,
+)
 from takens.series.recurrence_network import RecurrenceNetwork as RecurrenceNetwork
 from takens.series.recurrence_network import recurrence_network as recurrence_network
 from takens.series.recurrence_pairs import cross_recurrence as cross_recurrence
