@@ -66,6 +66,11 @@ RESULTS = {
     "Sampling": lambda: series.sampling(SIGNAL),
     "Spectrum": lambda: series.spectrum(SIGNAL),
     "Stationarity": lambda: series.stationarity(SIGNAL),
+    "CrossPrediction": lambda: series.cross_prediction(
+        SIGNAL, n_segments=2, n_reassignments=19, throw=False
+    ),
+    "UnitRoot": lambda: series.unit_root(SIGNAL),
+    "LevelStationarity": lambda: series.level_stationarity(SIGNAL),
     "Sufficiency": lambda: series.data_sufficiency(SIGNAL),
     "SurrogateTest": lambda: series.surrogate_test(
         SIGNAL, lambda x: float(np.mean(np.diff(x) ** 3)), n_surrogates=19

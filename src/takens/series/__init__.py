@@ -7,6 +7,8 @@ from takens.series.boxes import information_dimension as information_dimension
 from takens.series.complexity import StatisticalComplexity as StatisticalComplexity
 from takens.series.complexity import statistical_complexity as statistical_complexity
 from takens.series.coordinates import delay_coordinates as delay_coordinates
+from takens.series.cross_prediction import CrossPrediction as CrossPrediction
+from takens.series.cross_prediction import cross_prediction as cross_prediction
 from takens.series.data_spectrum import ObservedLyapunovSpectrum as ObservedLyapunovSpectrum
 from takens.series.data_spectrum import (
     lyapunov_spectrum_from_data as lyapunov_spectrum_from_data,
@@ -80,3 +82,7 @@ from takens.series.surrogates import surrogate_tests as surrogate_tests
 from takens.series.symbolic import WordEntropy as WordEntropy
 from takens.series.symbolic import dispersion_entropy as dispersion_entropy
 from takens.series.symbolic import slope_entropy as slope_entropy
+from takens.series.unit_root import LevelStationarity as LevelStationarity
+from takens.series.unit_root import UnitRoot as UnitRoot
+from takens.series.unit_root import level_stationarity as level_stationarity
+from takens.series.unit_root import unit_root as unit_root
