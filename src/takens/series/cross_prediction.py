@@ -176,10 +176,10 @@ def _forecasts(
     distance = np.empty((len(asked), n_blocks, k))
     landed = np.empty((len(asked), n_blocks, k, p))
     for number, rows in enumerate(blocks):
-        few = rows[:: max(1, -(-len(usable) // _MOST_LIBRARY))]
-        near, which = cKDTree(vectors.points[few]).query(vectors.points[asked], k=k)
+        library = rows[:: max(1, -(-len(usable) // _MOST_LIBRARY))]
+        near, which = cKDTree(vectors.points[library]).query(vectors.points[asked], k=k)
         distance[:, number] = near.reshape(-1, k)
-        landed[:, number] = vectors.points[ahead[few[which.reshape(-1, k)]], :p]
+        landed[:, number] = vectors.points[ahead[library[which.reshape(-1, k)]], :p]
     return _Forecasts(distance, landed, vectors.points[ahead[asked], :p], np.concatenate(owner))
 
 

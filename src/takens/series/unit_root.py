@@ -35,7 +35,7 @@ _SURFACE = {
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
-class _AbstractMemoryTest(AbstractResult):
+class AbstractMemoryTest(AbstractResult):
     """What the two tests share: a statistic, a p-value, and the record that was asked."""
 
     statistic: float
@@ -70,7 +70,7 @@ class _AbstractMemoryTest(AbstractResult):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
-class UnitRoot(_AbstractMemoryTest):
+class UnitRoot(AbstractMemoryTest):
     """Test of the null hypothesis that the record is a random walk.
 
     Parameters
@@ -111,7 +111,7 @@ class UnitRoot(_AbstractMemoryTest):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
-class LevelStationarity(_AbstractMemoryTest):
+class LevelStationarity(AbstractMemoryTest):
     """Test of the null hypothesis that the record is stationary about a constant or a line.
 
     Parameters
