@@ -75,6 +75,12 @@ RESULTS = {
     "SurrogateTest": lambda: series.surrogate_test(
         SIGNAL, lambda x: float(np.mean(np.diff(x) ** 3)), n_surrogates=19
     ),
+    "PredictionError": lambda: series.prediction_error(SIGNAL),
+    "LocalGlobalCurve": lambda: series.local_global_prediction(SIGNAL, dimension=2, delay=1),
+    "TimeReversal": lambda: series.time_reversal(SIGNAL, n_surrogates=19),
+    "ZeroOneTestOfData": lambda: series.zero_one_test_of_data(SIGNAL, n_surrogates=19, throw=False),
+    "NoiseLevel": lambda: series.noise_level(SIGNAL, throw=False),
+    "NoiseReduction": lambda: series.noise_reduction(SIGNAL, throw=False),
     "SurrogateData": lambda: series.surrogate_data(SIGNAL, n_surrogates=2),
     "LargestLyapunov": lambda: series.largest_lyapunov(SIGNAL, quick=True, throw=False),
     "ObservedLyapunovSpectrum": lambda: series.lyapunov_spectrum_from_data(SIGNAL, throw=False),

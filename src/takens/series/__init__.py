@@ -33,12 +33,20 @@ from takens.series.lempel_ziv import LempelZiv as LempelZiv
 from takens.series.lempel_ziv import lempel_ziv_complexity as lempel_ziv_complexity
 from takens.series.local_dimension import LocalDimension as LocalDimension
 from takens.series.local_dimension import local_dimension as local_dimension
+from takens.series.local_global import LocalGlobalCurve as LocalGlobalCurve
+from takens.series.local_global import local_global_prediction as local_global_prediction
 from takens.series.motion import Motion as Motion
 from takens.series.motion import kind_of_motion as kind_of_motion
 from takens.series.multiscale import MultiscaleEntropy as MultiscaleEntropy
 from takens.series.multiscale import multiscale_entropy as multiscale_entropy
+from takens.series.noise_level import NoiseLevel as NoiseLevel
+from takens.series.noise_level import noise_level as noise_level
+from takens.series.noise_reduction import NoiseReduction as NoiseReduction
+from takens.series.noise_reduction import noise_reduction as noise_reduction
 from takens.series.nonuniform import NonuniformEmbedding as NonuniformEmbedding
 from takens.series.nonuniform import nonuniform_embedding as nonuniform_embedding
+from takens.series.predictability import PredictionError as PredictionError
+from takens.series.predictability import prediction_error as prediction_error
 from takens.series.recurrence import RecurrencePlot as RecurrencePlot
 from takens.series.recurrence import recurrence_plot as recurrence_plot
 from takens.series.recurrence_dimension import (
@@ -82,7 +90,11 @@ from takens.series.surrogates import surrogate_tests as surrogate_tests
 from takens.series.symbolic import WordEntropy as WordEntropy
 from takens.series.symbolic import dispersion_entropy as dispersion_entropy
 from takens.series.symbolic import slope_entropy as slope_entropy
+from takens.series.time_reversal import TimeReversal as TimeReversal
+from takens.series.time_reversal import time_reversal as time_reversal
 from takens.series.unit_root import LevelStationarity as LevelStationarity
 from takens.series.unit_root import UnitRoot as UnitRoot
 from takens.series.unit_root import level_stationarity as level_stationarity
 from takens.series.unit_root import unit_root as unit_root
+from takens.series.zero_one import ZeroOneTestOfData as ZeroOneTestOfData
+from takens.series.zero_one import zero_one_test_of_data as zero_one_test_of_data

@@ -2,9 +2,100 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 
-from takens.series.observable import DelayVectors, neighbours
+from takens.core import Estimate, InvalidInput
+from takens.series.observable import DelayVectors, Observable, neighbours
+
+_N_BLOCKS = 10
+
+
+@dataclasses.dataclass(frozen=True)
+class Coordinates:
+    """Delay coordinates in which a record is looked at.
+
+    Parameters
+    ----------
+    dimension, delay : int
+        Number of coordinates, and samples between them.
+    theiler : int
+        Samples within which states are neighbours in time only.
+    """
+
+    dimension: int
+    delay: int
+    theiler: int
+
+    def described(self) -> dict[str, int]:
+        """The settings, for a result's provenance."""
+        return dataclasses.asdict(self)
+
+
+def coordinates(view: Observable, dimension: int | None, delay: int | None) -> Coordinates:
+    """Delay coordinates as given, what is missing from `embedding`; the dimension then at most 5.
+
+    Raises
+    ------
+    InvalidInput
+        If one is given and below 1.
+    """
+    from takens.series.embedding import embedding
+
+    if min(dimension or 1, delay or 1) < 1 or 0 in (dimension, delay):
+        raise InvalidInput(
+            f"dimension = {dimension}, delay = {delay}; both are counted in whole numbers from 1."
+        )
+    if dimension is None or delay is None:
+        chosen = embedding(view)
+        delay = delay or chosen.delay
+        dimension = dimension or int(np.clip(chosen.dimension, 1, 5))
+        return Coordinates(dimension, delay, max(1, chosen.theiler))
+    return Coordinates(dimension, delay, 1 if delay == 1 else 3 * delay)
+
+
+def ratio_by_blocks(
+    error: np.ndarray, spread: np.ndarray, *, level: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Root of the ratio of two means, with a jackknife over blocks of rows (of time).
+
+    The interval is symmetric on a logarithmic scale, with Student's quantile for the number of
+    blocks less one.
+
+    Parameters
+    ----------
+    error, spread : array, shape (n, n_columns)
+        In the order of time; rows where either is NaN are left out.
+    level : float
+        Nominal coverage.
+
+    Returns
+    -------
+    value, low, high : array, shape (n_columns,)
+    """
+    from scipy.special import stdtrit
+
+    both = np.isfinite(error) & np.isfinite(spread)
+    parts = [p for p in np.array_split(np.arange(len(error)), _N_BLOCKS) if p.size]
+    top = np.array([np.sum(np.where(both[p], error[p], 0.0), axis=0) for p in parts])
+    bottom = np.array([np.sum(np.where(both[p], spread[p], 0.0), axis=0) for p in parts])
+    n = len(parts)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        value = np.sqrt(top.sum(axis=0) / bottom.sum(axis=0))
+        without = 0.5 * np.log((top.sum(axis=0) - top) / (bottom.sum(axis=0) - bottom))
+        middle = without.mean(axis=0)
+        wide = np.sqrt((n - 1) / n * np.sum((without - middle) ** 2, axis=0))
+        wide = np.where(np.isfinite(wide), wide, np.nan) * stdtrit(max(n - 1, 1), (1 + level) / 2)
+        return value, value * np.exp(-wide), value * np.exp(wide)
+
+
+def as_estimate(
+    value: float, low: float, high: float, level: float, method: str, unit: str = ""
+) -> Estimate:
+    """An estimate; without a value there is no interval either."""
+    ends = (float(low), float(high)) if np.isfinite(value) else (np.nan, np.nan)
+    return Estimate(value=float(value), interval=ends, level=level, unit=unit, method=method)
 
 
 def local_prediction_error(
