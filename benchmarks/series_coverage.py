@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from dimension_systems import DIMENSIONS, dimension_record
 from exponent_systems import SYSTEMS, record
 
 from takens import Trajectory
@@ -39,17 +40,48 @@ def _divergence(data: Trajectory) -> Answer:
     return found.exponent, found.status.name
 
 
+def _dimension(data: Trajectory) -> Answer:
+    from takens.series import correlation_dimension
+
+    found = correlation_dimension(data, throw=False)
+    return found.dimension, found.status.name
+
+
+def _likelihood(data: Trajectory) -> Answer:
+    from takens.series import correlation_dimension
+
+    found = correlation_dimension(data, throw=False)
+    return found.likelihood, found.status.name
+
+
+OF_DIMENSION = ("dimension", "likelihood")  # these have systems and truths of their own
 QUANTITIES: dict[str, Callable[[Trajectory], Answer]] = {
+    "dimension": _dimension,
+    "likelihood": _likelihood,
     "largest": _largest,
     "divergence": _divergence,
 }
 
 
+def names_of(quantity: str) -> list[str]:
+    """Systems on which a quantity is measured."""
+    if quantity not in OF_DIMENSION:
+        return list(SYSTEMS)
+    return [name for name, known in DIMENSIONS.items() if np.isfinite(known.dimension)]
+
+
+def truth_of(quantity: str, name: str) -> float:
+    """What the interval should hold."""
+    return DIMENSIONS[name].dimension if quantity in OF_DIMENSION else SYSTEMS[name].exponent
+
+
 def run(quantity: str, name: str, n: int, noise: float, seed: int) -> dict[str, Any]:
     """One line of the table."""
-    system = SYSTEMS[name]
-    x = record(name, n, seed, noise)
-    data = Trajectory(times=np.arange(n) * system.dt, states=x[:, None])
+    if quantity in OF_DIMENSION:
+        x, dt = dimension_record(name, n, seed, noise), DIMENSIONS[name].step
+    else:
+        x, dt = record(name, n, seed, noise), SYSTEMS[name].dt
+    data = Trajectory(times=np.arange(n) * dt, states=x[:, None])
     began = time.process_time()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -63,7 +95,7 @@ def run(quantity: str, name: str, n: int, noise: float, seed: int) -> dict[str, 
         "status": status,
         "value": plain(estimate.value),
         "interval": plain(estimate.interval),
-        "truth": system.exponent,
+        "truth": truth_of(quantity, name),
         "cpu": round(time.process_time() - began, 3),
     }
 
@@ -101,7 +133,7 @@ def summary(lines: list[dict[str, Any]]) -> str:
         text += [f"**{quantity}**", ""]
         heads = [f"N = {n:,}" + (f", {noise:.0%} noise" if noise else "") for noise, n in cells]
         text += ["| system | " + " | ".join(heads) + " |", "| --- " * (len(cells) + 1) + "|"]
-        for name in [s for s in SYSTEMS if any(r["system"] == s for r in own)]:
+        for name in [s for s in names_of(quantity) if any(r["system"] == s for r in own)]:
             row = [
                 [r for r in own if (r["system"], r["noise"], r["n"]) == (name, noise, n)]
                 for noise, n in cells
@@ -122,7 +154,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, default=Path("series_coverage.jsonl"))
     parser.add_argument("--quantities", nargs="+", default=list(QUANTITIES))
-    parser.add_argument("--systems", nargs="+", default=list(SYSTEMS))
+    parser.add_argument("--systems", nargs="+", default=None)
     parser.add_argument("--lengths", nargs="+", type=int, default=[2000, 5000, 20000])
     parser.add_argument("--noises", nargs="+", type=float, default=[0.0])
     parser.add_argument("--seeds", type=int, default=20, help="runs of each cell")
@@ -148,7 +180,7 @@ def tasks(asked: argparse.Namespace) -> Iterable[tuple[str, str, int, float, int
         for quantity in asked.quantities:
             for n in asked.lengths:
                 for noise in asked.noises:
-                    for name in asked.systems:
+                    for name in asked.systems or names_of(quantity):
                         yield quantity, name, n, noise, seed
 
 

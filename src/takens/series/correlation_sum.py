@@ -88,7 +88,7 @@ def correlation_sums(
 
     Notes
     -----
-    Cost: about 1.3 ns for each pair and dimension; memory O(N).
+    Cost: about 0.7 ns for each pair and dimension; memory O(N).
 
     References
     ----------
