@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 
 _MIN_PAIRS = 100
 _UPPER = 0.1  # correlation sums above this share feel the edges of the attractor
-_AGREEMENT = 0.1  # slopes of successive dimensions must agree this well, half their range
-_LARGEST_ERROR = 0.15  # share of the value
+_AGREEMENT = 0.06  # slopes of successive dimensions must agree this well, half their range
+_LARGEST_ERROR = 0.09  # share of the value
+_BELOW_CEILING = 0.75  # near the ceiling noise has room for a plateau of an octave or two
 _CROWDING = 3.0  # close pairs near in time, over their share among all pairs
 _PLATEAU = 0.2  # a smaller slope over an octave: values repeat, the record is not resolved below
 _OCTAVE = 8
@@ -60,7 +61,7 @@ class CorrelationDimension(AbstractResult):
         Largest dimension that this number of points could resolve (Eckmann and Ruelle).
     agreement : float
         Half the range of the slopes of three successive dimensions over their size, averaged over
-        the windows; above 0.1 there is no answer.
+        the windows; above 0.06 there is no answer.
     crowding : float
         How much more often close pairs are near in time than all pairs are; above 3 there is no
         answer.
@@ -287,9 +288,9 @@ def correlation_dimension(
     Raises
     ------
     NumericalFailure
-        If there is no window, the slopes do not agree between dimensions within 10 % or are wrong
-        by more than 15 %, the dimension is above the Eckmann-Ruelle ceiling, or close pairs are
-        close in time only, and `throw`.
+        If there is no window, the slopes do not agree between dimensions within 6 % or are wrong
+        by more than 9 %, the dimension is above three quarters of the Eckmann-Ruelle ceiling, or
+        close pairs are close in time only, and `throw`.
 
     Notes
     -----
@@ -338,7 +339,7 @@ def correlation_dimension(
         if (
             agreement <= _AGREEMENT
             and guess.standard_error <= _LARGEST_ERROR * guess.value
-            and guess.value <= ceiling
+            and guess.value <= _BELOW_CEILING * ceiling
             and crowding <= _CROWDING
         ):
             status, dimension = Status.OK, guess
