@@ -20,6 +20,7 @@ for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ[_name] = "1"
 
 import numpy as np  # noqa: E402
+import recurrence_speed  # noqa: E402
 
 Row = Callable[[], dict[str, float]]
 PEERS: list[str] = []
@@ -122,6 +123,14 @@ ROWS: dict[str, Row] = {
     "generalised_dimensions": generalised_dimensions,
     "higuchi_dimension": higuchi_dimension,
 }
+
+
+def _beside(row: Callable[[str], dict[str, float]]) -> Row:
+    return lambda: row(PEERS[0] if PEERS else "")
+
+
+# Entropies and recurrence have a file of their own.
+ROWS |= {name: _beside(row) for name, row in recurrence_speed.ROWS.items()}
 
 
 def main() -> None:
