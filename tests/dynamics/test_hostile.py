@@ -18,6 +18,8 @@ HENON, LORENZ = systems.HenonMap(), systems.Lorenz63()
 LOGISTIC, KICKED = systems.LogisticMap(r=3.9), systems.StandardMap(kick=6.0)
 
 START, SQUARE = [1.0, 2.0, 20.0], {"x": [0.0, 0.1], "y": [0.0, 0.1]}
+LINEAR = systems.LinearMap()
+MATRIX = np.asarray(LINEAR.matrix)
 AXIS = np.linspace(-0.5, 0.5, 4)
 
 
@@ -88,6 +90,30 @@ REFUSED = {
     "unknown label": (
         lambda: dynamics.tipping_probabilities(np.array([-7, 0]), np.array([0, 1])),
         "holds the label -7",
+    ),
+    "cells beyond memory": (
+        lambda: dynamics.transfer_matrix(systems.Lorenz96(n_sites=100), [[0.0, 1, 2]] * 100),
+        "points in all cells were asked for. Give coarser cells",
+    ),
+    "points beyond memory": (
+        lambda: dynamics.transfer_matrix(systems.Lorenz96(n_sites=40), [[0.0, 1]] * 39 + [np.arange(9.0)]),
+        r"8.8e.12 points in all cells",
+    ),
+    "bins beyond memory": (
+        lambda: dynamics.invariant_density(HENON, [0.1, 0.1], components=["x", "y"], bins=10**6),
+        "bins of all blocks were asked for. Give fewer bins",
+    ),
+    "starts beyond memory": (
+        lambda: basins({"x": np.arange(1e4), "y": np.arange(1e4)}),
+        "starts of this grid. Give a coarser one",
+    ),
+    "paths without end": (
+        lambda: dynamics.all_fixed_points(systems.Lorenz96(n_sites=100)),
+        r"The degrees 2, 2, 2, 2, 2, 2, 2, 2, \.\.\. need 1.27e.30 paths",
+    ),
+    "array as parameter": (
+        lambda: dynamics.period_doublings(LINEAR, "matrix", (MATRIX, 2 * MATRIX), [0.1, 0.1]),
+        "matrix is an array; a cascade is followed through one number",
     ),
     "text as a step": (
         lambda: dynamics.transfer_matrix(LOGISTIC, [np.linspace(0, 1, 9)], dt="a"),

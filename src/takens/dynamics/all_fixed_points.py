@@ -81,8 +81,9 @@ def all_fixed_points(
     if degrees.min() == 0:
         return _without_a_variable(system, polynomials, u)
     if np.prod(degrees.astype(float)) > max_paths:
+        listed = ", ".join(str(d) for d in degrees[:8]) + (", ..." if len(degrees) > 8 else "")
         raise InvalidInput(
-            f"The degrees {degrees.tolist()} need {np.prod(degrees.astype(float)):.3g} paths; "
+            f"The degrees {listed} need {np.prod(degrees.astype(float)):.3g} paths; "
             f"max_paths = {max_paths}. Allow more, or search with `fixed_points`."
         )
     for attempt in range(ATTEMPTS):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,7 @@ from takens.dynamics.attractors import (
     prepared,
     settings,
 )
-from takens.dynamics.door import describe, evolution, fraction, numbers, state
+from takens.dynamics.door import affordable, describe, evolution, fraction, numbers, state
 from takens.dynamics.places import Attractor
 from takens.dynamics.settling import explore
 
@@ -276,6 +277,9 @@ def checked_grid(system: AbstractSystem, grid: Any) -> dict[str, np.ndarray]:
 def grid_starts(system: AbstractSystem, axes: Mapping[str, np.ndarray], x0: Any) -> np.ndarray:
     """All starts of a grid, shape (sample, dim), the last axis running fastest."""
     base = through(system, tuple(axes), x0)
+    size = math.prod(len(values) for values in axes.values())
+    affordable(size * system.dim, "numbers make up the starts of this grid. Give a coarser one, or "
+               "fewer axes and x0 for the others.")  # fmt: skip
     table = np.meshgrid(*axes.values(), indexing="ij")
     starts = np.tile(base, (table[0].size, 1))
     for name, values in zip(axes, table, strict=True):

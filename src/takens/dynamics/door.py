@@ -13,6 +13,7 @@ from takens.core import Estimate, Fit, InvalidInput, TakensError, WrongKind
 from takens.core.system import AbstractDiffusion, AbstractMap, AbstractSystem, TimeMap
 
 N_NEWTON = 40  # steps of the fit of a spectral density
+MOST_AT_ONCE = 5e7  # states, cells or points in memory
 RIDGE = 1e-3  # keeps the fit of a spectral line finite
 
 
@@ -289,6 +290,20 @@ def counts(**given: int) -> None:
             raise InvalidInput(f"{name} = {value!r}; expected a whole number from {least} on.")
         if name == "seed" and value >= 2**63:
             raise InvalidInput(f"seed = {value}; expected one of 63 bits. Give a smaller number.")
+
+
+def affordable(number: int, what: str) -> None:
+    """Nothing, if so many numbers fit in memory; `what` they are and the remedy, two sentences.
+
+    Raises
+    ------
+    InvalidInput
+        If there are more than 50 million.
+    """
+    if number > MOST_AT_ONCE:
+        raise InvalidInput(
+            f"{float(number):.3g} {what} At most {MOST_AT_ONCE:.0e} are held at once."
+        )
 
 
 def fraction(**given: float) -> None:

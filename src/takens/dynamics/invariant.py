@@ -12,7 +12,16 @@ import numpy as np
 
 from takens.core import AbstractResult, InvalidInput, Status, require
 from takens.core.system import AbstractDiffusion
-from takens.dynamics.door import a_number, a_system, an_input, counts, describe, evolution, state
+from takens.dynamics.door import (
+    a_number,
+    a_system,
+    affordable,
+    an_input,
+    counts,
+    describe,
+    evolution,
+    state,
+)
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -198,6 +207,9 @@ def invariant_density(
         raise InvalidInput(
             f"components = {components!r}; expected a list of one or two of {system.names[:8]}."
         )
+    affordable(
+        N_BLOCKS * bins ** len(chosen), "bins of all blocks were asked for. Give fewer bins."
+    )
     a_number(dt=dt)
     if noisy and not (np.isfinite(dt) and dt > 0):
         raise InvalidInput(f"dt = {dt}; expected a positive, finite time step of a diffusion.")

@@ -258,6 +258,8 @@ def period_doublings(
     counts(n_doublings=n_doublings, n_period=period)
     u = an_input(system, u)
     ends = sweep_values(system, parameter, bounds)
+    if ends.ndim > 1:
+        raise InvalidInput(f"{parameter} is an array; a cascade is followed through one number.")
     if ends.shape != (2,) or ends[0] == ends[1]:
         raise InvalidInput(f"bounds = {bounds!r}; expected two different values of {parameter}.")
     low, high = (float(v) for v in ends)

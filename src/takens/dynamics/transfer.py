@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,15 @@ import numpy as np
 
 from takens.core import AbstractResult, Finding, InvalidInput, Status, WrongKind, require
 from takens.core.system import AbstractDiffusion
-from takens.dynamics.door import a_number, a_system, an_input, counts, describe, evolution
+from takens.dynamics.door import (
+    a_number,
+    a_system,
+    affordable,
+    an_input,
+    counts,
+    describe,
+    evolution,
+)
 from takens.dynamics.invariant import a_mesh
 
 if TYPE_CHECKING:
@@ -219,13 +228,14 @@ def transfer_matrix(
     WrongKind
         If `system` is no system, or its step differs from one time to the next.
     InvalidInput
-        If the grid is malformed or a number out of range.
+        If the grid is malformed or too fine, or a number out of range.
     NumericalFailure
         If there is no spectrum, and `throw`.
 
     Notes
     -----
-    Cost: ``cell * n_samples`` steps of the system; memory some 24 bytes an entry. A cell blurs
+    Cost: ``cell * n_samples`` steps of the system, at least ``2**dim`` a cell and at most 50 million
+    in all; memory some 24 bytes an entry and 40 a point. A cell blurs
     states by its size, as noise of that size would: the density converges as cells shrink (for
     expanding maps, with their logarithm), but eigenvalues inside the essential spectrum depend on
     the partition, so compare two grids before a rate is believed. Points that become NaN count as
@@ -248,7 +258,7 @@ def transfer_matrix(
     counts(n_samples=n_samples, n_modes=n_modes, seed=seed)
     a_number(dt=dt)
     u = an_input(system, u)
-    cells = int(np.prod([len(e) - 1 for e in edges]))
+    cells = math.prod(len(e) - 1 for e in edges)  # exact, however many
     if not 2 <= n_modes <= max(cells - 2, 2) or cells < 3:
         raise InvalidInput(
             f"n_modes = {n_modes} for {cells} cells; expected 2 to {max(cells - 2, 2)}."
@@ -258,6 +268,8 @@ def transfer_matrix(
     _refuse_time(mover, edges, dt, u)
     side = max(2, int(np.ceil(n_samples ** (1 / system.dim) - 1e-9)))
     per_cell = side**system.dim
+    affordable(cells * per_cell, "points in all cells were asked for. Give coarser cells, or take a "
+               "system of fewer components.")  # fmt: skip
     rng, key = np.random.default_rng(seed), jax.random.key(seed)
     start = np.repeat(np.arange(cells), per_cell)
     end = np.empty(len(start), int)
