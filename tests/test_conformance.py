@@ -84,6 +84,7 @@ RESULTS = {
     "SurrogateData": lambda: series.surrogate_data(SIGNAL, n_surrogates=2),
     "LargestLyapunov": lambda: series.largest_lyapunov(SIGNAL, quick=True, throw=False),
     "ObservedLyapunovSpectrum": lambda: series.lyapunov_spectrum_from_data(SIGNAL, throw=False),
+    "FiniteSizeLyapunov": lambda: series.finite_size_lyapunov(SIGNAL, throw=False),
     "DivergenceExponent": lambda: series.divergence_exponent(SIGNAL, throw=False),
     "LocalDimension": lambda: series.local_dimension(SIGNAL, n_states=50, throw=False),
     "GeneralisedDimensions": lambda: series.generalised_dimensions(SIGNAL, throw=False),

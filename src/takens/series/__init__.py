@@ -25,6 +25,8 @@ from takens.series.entropy import PermutationEntropy as PermutationEntropy
 from takens.series.entropy import permutation_entropy as permutation_entropy
 from takens.series.exponent import LargestLyapunov as LargestLyapunov
 from takens.series.exponent import largest_lyapunov as largest_lyapunov
+from takens.series.finite_size import FiniteSizeLyapunov as FiniteSizeLyapunov
+from takens.series.finite_size import finite_size_lyapunov as finite_size_lyapunov
 from takens.series.higuchi import HiguchiDimension as HiguchiDimension
 from takens.series.higuchi import higuchi_dimension as higuchi_dimension
 from takens.series.information import DelayedInformation as DelayedInformation

@@ -9,7 +9,7 @@ import numpy as np
 
 from takens.core import AbstractResult, Estimate, Finding, Status, require
 from takens.series.embedding import Embedding, embedding
-from takens.series.observable import Observable, observable
+from takens.series.observable import Observable, observable, time_name
 from takens.series.reversal import AGREE_TOP, N_BLOCKS, Reversal, confirmed, reversals
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ class ObservedLyapunovSpectrum(AbstractResult):
             ax.axvline(value, color="0.6", lw=1)
         ax.set_yticks(rows, [f"m {m}, delay {d}, {k} neighbours" for m, d, k in self.settings])
         ax.legend()
-        return plot.labels(ax, plot.quantity("exponent", f"1/{self.time_unit}"), "")
+        return plot.labels(ax, plot.quantity("exponent", f"1/{time_name(self.time_unit)}"), "")
 
     def to_xarray(self) -> xr.Dataset:
         """Exponents, errors, blocks and candidates with named dimensions."""

@@ -66,23 +66,21 @@ def growth_times(series, starts, partners, offsets, scales, most, times, counts)
     """Add the time in which pairs grow from each scale to the next, and how many did.
 
     The distance is Euclidean in the delay space spanned by `offsets` (samples back, the largest
-    last). Between samples the crossing is interpolated in the logarithm of the distance. A pair is
-    followed for at most `most` samples; where a sample is missing it is given up.
+    last). Between samples, and across missing ones, the crossing is interpolated in the logarithm of
+    the distance. A pair is followed for at most `most` samples.
     """
     p, n_scales = series.shape[1], len(scales)
     for row in range(len(starts)):
         a, b = starts[row], partners[row]
         if b < 0:
             continue
-        level, before, entered = -1, 0.0, 0.0
+        level, before, earlier, entered = -1, 0.0, 0, 0.0
         for lag in range(most):
             square = 0.0
             for offset in offsets:
                 for c in range(p):
                     square += (series[a + lag - offset, c] - series[b + lag - offset, c]) ** 2
-            if not square > _TINY**2:
-                if square != square:  # noqa: PLR0124
-                    break
+            if not square > _TINY**2:  # also where a sample is missing
                 continue
             now = 0.5 * np.log(square)
             if level < 0:  # the first scale above the pair
@@ -93,7 +91,7 @@ def growth_times(series, starts, partners, offsets, scales, most, times, counts)
                 break
             while level < n_scales and now >= scales[level]:
                 share = (scales[level] - before) / (now - before) if now > before else 1.0
-                crossed = lag - 1 + share
+                crossed = earlier + share * (lag - earlier)
                 if entered >= 0:
                     times[level - 1] += crossed - entered
                     counts[level - 1] += 1
@@ -101,4 +99,4 @@ def growth_times(series, starts, partners, offsets, scales, most, times, counts)
                 level += 1
             if level == n_scales:
                 break
-            before = now
+            before, earlier = now, lag
