@@ -116,7 +116,36 @@ def higuchi_dimension() -> dict[str, float]:
     }
 
 
+def iaaft() -> dict[str, float]:
+    """100 surrogates of 10,000 samples."""
+    from takens.series.nulls import IAAFT
+
+    x, rng = lorenz(10_000), np.random.default_rng(0)
+    return {"takens": warm(lambda: IAAFT().draw(x, 100, rng))}
+
+
+def determinism() -> dict[str, float]:
+    """The questions of determinism, 10,000 samples, embedding included."""
+    from takens import series
+
+    x = lorenz(10_000)
+    asked = {
+        "prediction_error": series.prediction_error,
+        "local_global_prediction": series.local_global_prediction,
+        "time_reversal": series.time_reversal,
+        "zero_one_test_of_data": series.zero_one_test_of_data,
+        "noise_level": series.noise_level,
+        "noise_reduction": series.noise_reduction,
+    }
+    return {
+        name: warm(lambda question=question: question(x, throw=False))
+        for name, question in asked.items()
+    }
+
+
 ROWS: dict[str, Row] = {
+    "iaaft": iaaft,
+    "determinism": determinism,
     "correlation_dimension": correlation_dimension,
     "correlation_dimension_100k": correlation_dimension_100k,
     "local_dimension": local_dimension,
