@@ -66,6 +66,7 @@ RESULTS = {
     "Sampling": lambda: series.sampling(SIGNAL),
     "Spectrum": lambda: series.spectrum(SIGNAL),
     "Stationarity": lambda: series.stationarity(SIGNAL),
+    "ChangePoints": lambda: series.change_points(SIGNAL, n_surrogates=39),
     "CrossPrediction": lambda: series.cross_prediction(
         SIGNAL, n_segments=2, n_reassignments=19, throw=False
     ),

@@ -4,6 +4,8 @@ from takens.series.boxes import GeneralisedDimensions as GeneralisedDimensions
 from takens.series.boxes import box_dimension as box_dimension
 from takens.series.boxes import generalised_dimensions as generalised_dimensions
 from takens.series.boxes import information_dimension as information_dimension
+from takens.series.change_points import ChangePoints as ChangePoints
+from takens.series.change_points import change_points as change_points
 from takens.series.complexity import StatisticalComplexity as StatisticalComplexity
 from takens.series.complexity import statistical_complexity as statistical_complexity
 from takens.series.coordinates import delay_coordinates as delay_coordinates
