@@ -67,6 +67,7 @@ RESULTS = {
     "Spectrum": lambda: series.spectrum(SIGNAL),
     "Stationarity": lambda: series.stationarity(SIGNAL),
     "ChangePoints": lambda: series.change_points(SIGNAL, n_surrogates=39),
+    "Windowed": lambda: series.windowed(SIGNAL, np.mean, window=50, n_surrogates=39),
     "CrossPrediction": lambda: series.cross_prediction(
         SIGNAL, n_segments=2, n_reassignments=19, throw=False
     ),

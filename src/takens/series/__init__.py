@@ -100,5 +100,7 @@ from takens.series.unit_root import LevelStationarity as LevelStationarity
 from takens.series.unit_root import UnitRoot as UnitRoot
 from takens.series.unit_root import level_stationarity as level_stationarity
 from takens.series.unit_root import unit_root as unit_root
+from takens.series.windowed import Windowed as Windowed
+from takens.series.windowed import windowed as windowed
 from takens.series.zero_one import ZeroOneTestOfData as ZeroOneTestOfData
 from takens.series.zero_one import zero_one_test_of_data as zero_one_test_of_data
