@@ -19,6 +19,7 @@ Of = Literal["level", "variance", "motion", "order"]
 _MOST_BINS = 200
 _FEWEST_BINS = 40
 _FEATURES = 64
+_MANY = 200_000
 _MOST_AXES = 2
 _RESAMPLED = 99
 _WORDS = {
@@ -179,8 +180,9 @@ def _kernel_features(windows: np.ndarray, rng: np.random.Generator) -> np.ndarra
     seen = np.flatnonzero(np.isfinite(windows).all(axis=1))
     pair = windows[rng.choice(seen, size=(2, 2000))]
     width = max(float(np.median(np.linalg.norm(pair[0] - pair[1], axis=1))), 1e-12)
-    turn = rng.normal(size=(windows.shape[1], _FEATURES)) / width
-    return np.cos(windows @ turn + rng.uniform(0, 2 * np.pi, size=_FEATURES))
+    number = _FEATURES if len(windows) <= _MANY else _FEATURES // 4  # bounds the memory
+    turn = rng.normal(size=(windows.shape[1], number)) / width
+    return np.cos(windows @ turn + rng.uniform(0, 2 * np.pi, size=number))
 
 
 def _feature(table: Columns, of: Of, delay: int, settled: np.ndarray, seed: int) -> np.ndarray:
