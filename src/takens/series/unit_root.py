@@ -394,7 +394,7 @@ def level_stationarity(
     Notes
     -----
     The null is rejected too often where the correlation time exceeds `n_lags`: an autoregression
-    with coefficient 0.9 and the default lags at 10 to 15 % instead of 5 %. It sees the level alone,
+    with coefficient 0.9 and 500 samples at 16 % (27 % about a line) instead of 5 %. It sees the level alone,
     *not* variance or dynamics. The p-value is that of long records, over the whole range and not
     between tabulated quantiles. Cost: O(N n_lags); above 20,000 samples the record is thinned.
 
