@@ -15,8 +15,9 @@ from takens.series.embedding import Embedding, embedding
 from takens.series.entropy import PermutationEntropy, permutation_entropy
 from takens.series.exponent import LargestLyapunov, largest_lyapunov
 from takens.series.lines import Lines, fit_lines
+from takens.series.local_linear import smallest_local_error
 from takens.series.observable import Observable, delay_vectors, observable, time_name
-from takens.series.prediction import local_prediction_error, time_asymmetry
+from takens.series.prediction import time_asymmetry
 from takens.series.spectrum import Spectrum, spectrum
 from takens.series.stationarity import Stationarity, stationarity
 from takens.series.sufficiency import Sufficiency, data_sufficiency
@@ -151,7 +152,7 @@ def _statistics(
             vectors = delay_vectors((columns,), blocks, delay)
         except InvalidInput:
             return float("nan")
-        return local_prediction_error(vectors, lead=delay, theiler=theiler, max_references=600)
+        return smallest_local_error(vectors, lead=delay, theiler=theiler)
 
     def asymmetry(x: np.ndarray) -> float:
         """Skewness of increments over lags up to two delays."""
