@@ -135,8 +135,8 @@ def sufficiency_section(content: dict[str, Any]) -> Markup:
         tag("div",
             _pairs("Length, sampling and noise", enough, (
                 ("n_samples", "samples analysed"),
-                ("length_in_periods", "length in characteristic periods"),
-                ("samples_per_period", "samples a characteristic period"),
+                ("length_in_periods", "length in turns"),
+                ("samples_per_period", "samples a turn"),
                 ("samples_per_fast_period", "samples a period of the fastest motion"),
                 ("noise_level", "noise, at most (share of the standard deviation)"),
                 ("largest_dimension", "largest dimension that could be resolved"),

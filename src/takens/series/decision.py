@@ -142,11 +142,11 @@ def _collect(
             f"largest Lyapunov exponent in {exponent.exponent.unit}",
         ),
         (
-            "length in characteristic periods",
+            "length in turns",
             enough.length_in_periods,
             30.0,
             "chaos can be claimed when above",
-            "record length over characteristic period",
+            "record length over the period of half the power of the rate of change",
         ),
         (
             "unit root: p-value",
@@ -255,7 +255,7 @@ def _deterministic(
             f"The largest Lyapunov exponent is positive with its whole interval: {estimate}."
         )
         if enough.enough_for_chaos:
-            turns = "iterates" if enough.samples_per_period == 1 else "characteristic periods"
+            turns = "iterates" if enough.samples_per_period == 1 else "turns"
             reasons.append(f"The record is long enough: {enough.length_in_periods:.4g} {turns}.")
             return done("chaotic", "More noise than estimated would weaken the exponent.")
         reasons.append("The record does not suffice for a claim of chaos: " + enough.needs[0] + ".")

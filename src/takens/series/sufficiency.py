@@ -29,9 +29,10 @@ class Sufficiency(AbstractResult):
     ----------
     n_samples : int
     length_in_periods : float
-        Record length over the characteristic period.
+        Record length over the turning period: that of half the power of the rate of change, below
+        the fast frequency. A slow switching between two sides of an attractor does not count.
     samples_per_period : float
-        Characteristic period over the sampling step.
+        Turning period over the sampling step.
     samples_per_fast_period : float
         The same for the fastest motion that carries 5 % of the power; below 4 it is undersampled.
     noise_level : float
@@ -40,7 +41,7 @@ class Sufficiency(AbstractResult):
     largest_dimension : float
         Eckmann-Ruelle ceiling on a resolvable correlation dimension.
     enough_for_chaos : bool
-        At least 30 characteristic periods (500 samples for maps) and no undersampling.
+        At least 30 turning periods (500 samples for maps).
     needs : tuple of str
         What more data would have to be like, in plain words.
     """
@@ -57,7 +58,7 @@ class Sufficiency(AbstractResult):
     def summary(self) -> str:
         """The numbers in one line and what is missing."""
         line = (
-            f"{self.n_samples} samples, {self.length_in_periods:.3g} characteristic periods of "
+            f"{self.n_samples} samples, {self.length_in_periods:.3g} turns of "
             f"{self.samples_per_period:.3g} samples; noise at most {self.noise_level:.1%}; "
             f"dimensions up to {self.largest_dimension:.1f} could be resolved"
         )
@@ -68,7 +69,7 @@ class Sufficiency(AbstractResult):
         from takens import plot
 
         ax = plot.axes(ax)
-        names = ["periods / 30", "samples a fast period / 4", "samples / 500"]
+        names = ["turns / 30", "samples a fast period / 4", "samples / 500"]
         values = [
             self.length_in_periods / MIN_PERIODS,
             self.samples_per_fast_period / 4,
@@ -92,6 +93,16 @@ class Sufficiency(AbstractResult):
             "largest_dimension",
         )
         return xr.Dataset({name: float(getattr(self, name)) for name in names})
+
+
+def _turning_period(rhythm: Spectrum) -> float:
+    """Period below which half the power of the derivative lies, up to the fast frequency."""
+    inside = rhythm.frequency <= 1 / rhythm.fast_period
+    frequency = rhythm.frequency[inside]
+    mass = np.cumsum(frequency**2 * rhythm.power[inside])
+    if not mass.size or mass[-1] <= 0:
+        return rhythm.characteristic_period
+    return float(1 / frequency[int(np.searchsorted(mass, 0.5 * mass[-1]))])
 
 
 def data_sufficiency(
@@ -135,7 +146,7 @@ def data_sufficiency(
     chosen = embedding(view) if settings is None else settings
     spectral = spectrum(view) if rhythm is None else rhythm
     length = view.n_samples * view.dt
-    period = spectral.characteristic_period if not chosen.map_like else view.dt
+    period = view.dt if chosen.map_like else _turning_period(spectral)
     fast = spectral.fast_period / view.dt
     noise = float("nan")
     vectors = vectors_of(view, int(chosen.settings[0, 0]), int(chosen.settings[0, 1]))
@@ -147,11 +158,12 @@ def data_sufficiency(
     needs, cautions = [], list(view.findings)
     if not chosen.map_like and periods < MIN_PERIODS:
         needs.append(
-            f"The record holds {periods:.3g} characteristic periods; a statement about chaos needs "
-            f"at least {MIN_PERIODS}: a record {MIN_PERIODS / max(periods, 0.1):.1f} times as long"
+            f"The record holds {periods:.3g} turns; a statement about chaos needs at least "
+            f"{MIN_PERIODS}: a record {MIN_PERIODS / max(periods, 0.1):.1f} times as long"
         )
     if view.n_samples < MIN_SAMPLES:
         needs.append(f"{view.n_samples} samples; statements about chaos need {MIN_SAMPLES} or more")
+    enough = not needs
     if not chosen.map_like and fast < 4:
         needs.append(
             f"The fastest motion has {fast:.2g} samples a period; sample at least "
@@ -173,7 +185,7 @@ def data_sufficiency(
         samples_per_fast_period=float(fast),
         noise_level=noise,
         largest_dimension=eckmann_ruelle_ceiling(view.n_samples),
-        enough_for_chaos=not needs,
+        enough_for_chaos=enough,
         needs=tuple(needs),
         cautions=tuple(cautions),
     )
