@@ -142,6 +142,20 @@ def _collect(
             f"largest Lyapunov exponent in {exponent.exponent.unit}",
         ),
         (
+            "exponent: least growth",
+            exponent.least_growth,
+            0.0,
+            "chaotic when above",
+            "lower end over blocks, median over the better half of the settings",
+        ),
+        (
+            "divergence of neighbours: slope",
+            exponent.divergence_slope,
+            0.0,
+            "chaotic when above, together with one of the two before",
+            f"sustained rise of the mean log distance, in {exponent.exponent.unit}",
+        ),
+        (
             "length in turns",
             enough.length_in_periods,
             30.0,
@@ -250,9 +264,18 @@ def _deterministic(
     """A rule is at work: chaos, a cycle with many harmonics, or a question left open."""
     estimate = exponent.exponent
     low, high = estimate.interval
-    if np.isfinite(low) and low > 0:
+    diverge = exponent.divergence_slope > 0  # NaN where neighbours do not part, as in a cycle
+    if diverge and (low > 0 or exponent.least_growth > 0):
         reasons.append(
             f"The largest Lyapunov exponent is positive with its whole interval: {estimate}."
+            if low > 0
+            else f"The size of the largest Lyapunov exponent is uncertain, {estimate}, its sign is "
+            f"not: tangent vectors grow by at least {exponent.least_growth:.3g} in the better half "
+            "of the settings."
+        )
+        reasons.append(
+            f"Neighbours part exponentially as well, at {exponent.divergence_slope:.3g} "
+            f"{estimate.unit}."
         )
         if enough.enough_for_chaos:
             turns = "iterates" if enough.samples_per_period == 1 else "turns"

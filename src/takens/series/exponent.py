@@ -60,6 +60,23 @@ class LargestLyapunov(AbstractResult):
     noise_level: float
     time_unit: str
 
+    @property
+    def least_growth(self) -> float:
+        """Lower end of a 90 % interval from blocks alone, median over the better half of settings.
+
+        Per time unit. Positive: tangent vectors grow, beyond what the length of the record leaves
+        open, whatever their rate.
+        """
+        from scipy.special import stdtrit
+
+        known = np.isfinite(self.values).sum(axis=1)
+        half = self.values[: -(-len(self.values) // 2)][known[: -(-len(self.values) // 2)] > 1]
+        if not len(half):
+            return float("nan")
+        count = np.isfinite(half).sum(axis=1)
+        error = np.nanstd(half, axis=1, ddof=1) / np.sqrt(count)
+        return float(np.median(np.nanmean(half, axis=1) - stdtrit(count - 1, 0.95) * error))
+
     def summary(self) -> str:
         """The exponent, the doubling time and the horizon."""
         if not self.exponent.is_finite:
@@ -154,8 +171,13 @@ def _steepest(curve: np.ndarray, lags: np.ndarray) -> float:
     return float(slope)
 
 
-def _combine(values: np.ndarray, noise: float, drift: float, level: float, unit: str) -> Estimate:
-    """Median over the better half of the settings; interval from blocks and all settings."""
+def _combine(
+    values: np.ndarray, noise: float, drift: float, slope: float, level: float, unit: str
+) -> Estimate:
+    """Median over the better half of the settings; interval from blocks, these and the slope.
+
+    The worse half fits noise or curvature, and says nothing on the error of the better one.
+    """
     from scipy.special import stdtrit
 
     known = np.isfinite(values).all(axis=0)  # blocks that every setting has answered
@@ -167,7 +189,10 @@ def _combine(values: np.ndarray, noise: float, drift: float, level: float, unit:
     sampling = 0.0
     if n > 1:
         sampling = float(np.std(np.median(values[leading], axis=0), ddof=1) / np.sqrt(n))
-    method = float(np.std(centres, ddof=1)) if len(centres) > 1 else 0.0
+    compared = centres[leading] if len(centres[leading]) > 1 else centres
+    method = float(np.std(compared, ddof=1)) if len(compared) > 1 else 0.0
+    if np.isfinite(slope) and slope > 0:
+        method = float(np.hypot(method, 0.5 * (slope - centre)))
     doubt = _NOISE_DOUBT * noise * abs(centre)
     error = float(np.sqrt(sampling**2 + method**2 + doubt**2 + drift**2))
     half = float(stdtrit(max(n - 1, 1), 0.5 + level / 2)) * error
@@ -239,8 +264,8 @@ def largest_lyapunov(
 
     The estimate is the median over the settings (of the embedding ensemble and the local maps)
     whose local fits are in the better half; the interval joins the spread over ten blocks of
-    the record (sampling), over settings (method) and an allowance of twice the noise level for
-    the bias that noise causes.
+    the record (sampling), over these settings and half the distance to the slope of the divergence
+    curve (method), and an allowance of twice the noise level for the bias that noise causes.
 
     Parameters
     ----------
@@ -297,11 +322,6 @@ def largest_lyapunov(
     status = Status.OK if len(values) else Status.TOO_SHORT
     require(status, throw=throw)
     cautions = list(view.findings)
-    exponent = (
-        _combine(values, noise, drift, level, unit)
-        if len(values)
-        else Estimate(value=np.nan, unit=unit)
-    )
     if noise > 0.02:
         cautions.append(
             Finding(
@@ -311,9 +331,14 @@ def largest_lyapunov(
                 "Read it as an order of magnitude, or measure with less noise.",
             )
         )
-    n_lags, curves = _follow(view, chosen, exponent)
+    n_lags, curves = _follow(view, chosen, float(np.nanmean(values[0])) if len(values) else np.nan)
     lags = np.arange(n_lags + 1) * view.dt
     slope = _steepest(curves[-1], lags)
+    exponent = (
+        _combine(values, noise, drift, slope, level, unit)
+        if len(values)
+        else Estimate(value=np.nan, unit=unit)
+    )
     exponent, dissent = _reconcile(exponent, slope)
     cautions += dissent
     doubling, horizon = _derived(exponent, noise, time_name(view.time_unit))
@@ -334,11 +359,11 @@ def largest_lyapunov(
     )
 
 
-def _follow(view: Observable, chosen: Embedding, exponent: Estimate) -> tuple[int, np.ndarray]:
+def _follow(view: Observable, chosen: Embedding, rate: float) -> tuple[int, np.ndarray]:
     """Divergence curves long enough to show the plateau, for each dimension of the ensemble."""
     reach = 20 * chosen.delay
-    if exponent.is_finite and exponent.value > 0:
-        reach = int(np.clip(10 / (exponent.value * view.dt), 12, 60 * chosen.delay))
+    if rate > 0:
+        reach = int(np.clip(10 / (rate * view.dt), 12, 60 * chosen.delay))
     n_lags = int(min(reach, 600, len(view.longest) // 4))
     curves = [
         divergence_curve(view, int(m), chosen.delay, chosen.theiler, n_lags)
