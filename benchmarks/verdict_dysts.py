@@ -39,7 +39,11 @@ def judged(path: Path, noise: float) -> dict[str, Any]:
     from takens.series import kind_of_motion
 
     with np.load(path) as made:
-        x, dt, period = made["states"][:, bounded(path.stem)], float(made["dt"]), float(made["period"])
+        x, dt, period = (
+            made["states"][:, bounded(path.stem)],
+            float(made["dt"]),
+            float(made["period"]),
+        )
         truth, error = float(made["exponent"]), float(made["standard_error"])
     x = x + noise * x.std() * np.random.default_rng(0).normal(size=len(x))
     started = time.process_time()
@@ -80,7 +84,11 @@ def main() -> None:
                 file.write(json.dumps(line) + "\n")
     for noise in args.noise:
         lines = [line for line in done.values() if line["noise"] == noise]
-        chaotic = [line for line in lines if line["truth"] > 3 * line["truth_error"]]
+        chaotic = [
+            line
+            for line in lines
+            if line["truth"] > max(3 * line["truth_error"], 0.02 / line["period"])
+        ]
         missed = [line for line in chaotic if line["kind"] != "chaotic"]
         print(f"noise {noise:.0%}: {len(chaotic) - len(missed)} of {len(chaotic)} called chaotic")
         for line in missed:
