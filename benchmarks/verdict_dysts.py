@@ -4,8 +4,8 @@
     python benchmarks/verdict_dysts.py --noise 0 0.05 --out results.jsonl
 
 The record is the first coordinate that dysts does not list as unbounded, such as an angle that
-turns for ever. A flow counts as chaotic when its exponent, recomputed over 300 periods, is positive by three
-standard errors. The verdict sees 5,000 samples, with Gaussian noise of the
+turns for ever. A flow counts as chaotic when its exponent, recomputed over 300 periods, is at least 0.02 a period
+and positive by three standard errors. The verdict sees 5,000 samples, with Gaussian noise of the
 given share of its standard deviation.
 """
 
