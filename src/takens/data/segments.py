@@ -122,13 +122,8 @@ def regular_segments(data: Any, *, min_length: int = 16) -> Segments:
     """
     if not isinstance(min_length, (int, np.integer)) or min_length < 1:
         raise InvalidInput(f"min_length = {min_length!r}; expected a whole number of at least 1.")
-    recording = as_recording(data)
-    keep, findings = _kept_columns(recording)
-    steps = np.concatenate([np.diff(r.times) for r in recording])
-    if steps.size == 0:
-        raise InvalidInput("Every record has one row; a time step needs two. Give longer records.")
-    dt = _step(steps)
-    parts: dict[str, list[Any]] = {"values": [], "inputs": [], "starts": [], "records": []}
+    recording, keep, findings, dt = _opened(data)
+    parts = _Parts(recording=recording, keep=keep, dt=dt)
     evens, longest, dropped = [], 0, [0, 0]
     for number, record in enumerate(recording):
         if len(record) == 0:
@@ -140,34 +135,19 @@ def regular_segments(data: Any, *, min_length: int = 16) -> Segments:
             if end - start < min_length:
                 dropped[0], dropped[1] = dropped[0] + 1, dropped[1] + end - start
                 continue
-            block = even.values[start:end]
-            parts["values"].append(block[:, : len(keep)])
-            parts["inputs"].append(None if record.inputs is None else block[:, len(keep) :])
-            parts["starts"].append(float(even.times[start]))
-            parts["records"].append(number)
-    if not parts["values"]:
+            parts.add(number, even, start, end)
+    if not parts.values:
         raise InvalidInput(
             f"No stretch of {min_length} consecutive samples was found; the longest has {longest}. "
             "Give a longer or less broken record, or leave out the columns with many missing "
             "values."
         )
     findings += _told(
-        [e for _, e in evens], dropped, len(parts["values"]), len(recording), dt, recording
+        [e for _, e in evens], dropped, len(parts.values), len(recording), dt, recording
     )
     known = {f.code for f in findings}
     earlier = tuple(f for f in recording.findings if f.code not in known)
-    return Segments(
-        values=tuple(parts["values"]),
-        inputs=tuple(parts["inputs"]),
-        starts=tuple(parts["starts"]),
-        records=tuple(parts["records"]),
-        dt=dt,
-        time_unit=recording.time_unit,
-        names=tuple(recording.names[i] for i in keep),
-        units=tuple(recording.units[i] for i in keep),
-        input_names=recording[0].input_names,
-        findings=(*earlier, *findings),
-    )
+    return parts.segments((*earlier, *findings))
 
 
 def gridded_records(data: Any) -> Segments:
@@ -204,36 +184,63 @@ def gridded_records(data: Any) -> Segments:
     >>> [int(np.isnan(v).sum()) for v in gridded_records(x).values]
     [10]
     """
-    recording = as_recording(data)
-    keep, findings = _kept_columns(recording)
-    steps = np.concatenate([np.diff(r.times) for r in recording])
-    if steps.size == 0:
-        raise InvalidInput("Every record has one row; a time step needs two. Give longer records.")
-    dt = _step(steps)
-    parts: dict[str, list[Any]] = {"values": [], "inputs": [], "starts": [], "records": []}
+    recording, keep, findings, dt = _opened(data)
+    parts = _Parts(recording=recording, keep=keep, dt=dt)
     for number, record in enumerate(recording):
         if len(record) == 0:
             continue
         even = _even(record, keep, dt, 0, HELD_OPEN)
         seen = np.isfinite(even.values[:, : len(keep)]).any(axis=1)
         for start, end in _runs(_closed(seen, HELD_OPEN)):
-            block = even.values[start:end]
-            parts["values"].append(block[:, : len(keep)])
-            parts["inputs"].append(None if record.inputs is None else block[:, len(keep) :])
-            parts["starts"].append(float(even.times[start]))
-            parts["records"].append(number)
-    return Segments(
-        values=tuple(parts["values"]),
-        inputs=tuple(parts["inputs"]),
-        starts=tuple(parts["starts"]),
-        records=tuple(parts["records"]),
-        dt=dt,
-        time_unit=recording.time_unit,
-        names=tuple(recording.names[i] for i in keep),
-        units=tuple(recording.units[i] for i in keep),
-        input_names=recording[0].input_names,
-        findings=(*recording.findings, *findings),
-    )
+            parts.add(number, even, start, end)
+    return parts.segments((*recording.findings, *findings))
+
+
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
+class _Parts:
+    """Stretches as they are found, and what they share."""
+
+    recording: Recording
+    keep: list[int]
+    dt: float
+    values: list[np.ndarray] = dataclasses.field(default_factory=list)
+    inputs: list[np.ndarray | None] = dataclasses.field(default_factory=list)
+    starts: list[float] = dataclasses.field(default_factory=list)
+    records: list[int] = dataclasses.field(default_factory=list)
+
+    def add(self, number: int, even: _Even, start: int, end: int) -> None:
+        """Take rows `start` to `end` of record `number`."""
+        block = even.values[start:end]
+        driven = self.recording[number].inputs is not None
+        self.values.append(block[:, : len(self.keep)])
+        self.inputs.append(block[:, len(self.keep) :] if driven else None)
+        self.starts.append(float(even.times[start]))
+        self.records.append(number)
+
+    def segments(self, findings: tuple[Finding, ...]) -> Segments:
+        """All that was taken."""
+        return Segments(
+            values=tuple(self.values),
+            inputs=tuple(self.inputs),
+            starts=tuple(self.starts),
+            records=tuple(self.records),
+            dt=self.dt,
+            time_unit=self.recording.time_unit,
+            names=tuple(self.recording.names[i] for i in self.keep),
+            units=tuple(self.recording.units[i] for i in self.keep),
+            input_names=self.recording[0].input_names,
+            findings=findings,
+        )
+
+
+def _opened(data: Any) -> tuple[Recording, list[int], list[Finding], float]:
+    """The recording, the columns that are kept, what was found, and the step."""
+    recording = as_recording(data)
+    keep, findings = _kept_columns(recording)
+    steps = np.concatenate([np.diff(r.times) for r in recording])
+    if steps.size == 0:
+        raise InvalidInput("Every record has one row; a time step needs two. Give longer records.")
+    return recording, keep, findings, _step(steps)
 
 
 def _closed(seen: np.ndarray, held: int) -> np.ndarray:
