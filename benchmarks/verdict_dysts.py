@@ -1,7 +1,7 @@
 """How many chaotic flows of dysts are called chaotic, every miss by name.
 
     python benchmarks/dysts_records.py
-    python benchmarks/verdict_dysts.py --noise 0 0.05 --out results.jsonl
+    python benchmarks/verdict_dysts.py --page docs/dysts-verdicts.md
 
 The record is the first coordinate that dysts does not list as unbounded, such as an angle that
 turns for ever. A flow counts as chaotic when its exponent, recomputed over 300 periods, is at least 0.02 a period
@@ -22,6 +22,9 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 from dysts_records import folder
+from signals import cache_folder
+
+_BEGIN, _END = "<!-- begin verdicts -->", "<!-- end verdicts -->"
 
 
 def bounded(name: str) -> int:
@@ -67,7 +70,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--noise", type=float, nargs="*", default=[0.0, 0.05])
     parser.add_argument("--names", nargs="*", help="only these systems")
-    parser.add_argument("--out", type=Path, default=Path("dysts-verdicts.jsonl"))
+    parser.add_argument("--page", type=Path, help="write the summary into this page")
+    parser.add_argument("--out", type=Path, default=cache_folder() / "dysts-verdicts.jsonl")
     args = parser.parse_args()
     done = {}
     if args.out.exists():
@@ -82,24 +86,40 @@ def main() -> None:
             done[path.stem, noise] = line
             with args.out.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(line) + "\n")
-    for noise in args.noise:
-        lines = [line for line in done.values() if line["noise"] == noise]
-        chaotic = [
-            line
-            for line in lines
-            if line["truth"] > max(3 * line["truth_error"], 0.02 / line["period"])
-        ]
-        missed = [line for line in chaotic if line["kind"] != "chaotic"]
-        print(f"noise {noise:.0%}: {len(chaotic) - len(missed)} of {len(chaotic)} called chaotic")
-        for line in missed:
-            print(f"  {line['name']:28s} {line['kind']:20s} {line['reasons'][-1]}")
-        errors = [
-            abs(line["exponent"] / line["truth"] - 1)
-            for line in chaotic
-            if line["kind"] == "chaotic" and line["exponent"] is not None
-        ]
-        if errors:
-            print(f"  median error of the exponent where called chaotic: {np.median(errors):.1%}")
+    text = "\n".join(summary(list(done.values()), noise) for noise in args.noise)
+    print(text)
+    if args.page:
+        before, _, rest = args.page.read_text(encoding="utf-8").partition(_BEGIN)
+        after = rest.partition(_END)[2]
+        args.page.write_text(before + _BEGIN + "\n" + text + _END + after, encoding="utf-8")
+
+
+def summary(lines: list[dict[str, Any]], noise: float) -> str:
+    """Share called chaotic at one noise level, and a table of the misses."""
+    lines = [line for line in lines if line["noise"] == noise]
+    least = [max(3 * line["truth_error"], 0.02 / line["period"]) for line in lines]
+    chaotic = [line for line, limit in zip(lines, least, strict=True) if line["truth"] > limit]
+    others = [line for line in lines if line not in chaotic]
+    missed = [line for line in chaotic if line["kind"] != "chaotic"]
+    share = 1 - len(missed) / max(len(chaotic), 1)
+    errors = [
+        abs(line["exponent"] / line["truth"] - 1) for line in chaotic if line["kind"] == "chaotic"
+    ]
+    rows = "".join(
+        f"| {line['name']} | {line['truth'] * line['period']:.2f} | {line['kind']} | "
+        f"{line['reasons'][-1]} |\n"
+        for line in sorted(missed, key=lambda line: line["name"])
+    )
+    wrong = [line["name"] for line in others if line["kind"] == "chaotic"]
+    return (
+        f"**Noise {noise:.0%}:** {len(chaotic) - len(missed)} of {len(chaotic)} chaotic flows were "
+        f"called chaotic ({share:.0%}); the median error of their exponent was "
+        f"{np.median(errors):.0%}. Of {len(others)} flows that are not chaotic, or so weakly that 300 "
+        f"periods do not show it, {len(wrong)} were called chaotic"
+        f"{': ' + ', '.join(sorted(wrong)) if wrong else ''}.\n\n"
+        "| missed | exponent a period | verdict | last reason |\n| --- | --- | --- | --- |\n"
+        f"{rows}\n"
+    )
 
 
 if __name__ == "__main__":

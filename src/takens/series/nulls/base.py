@@ -32,7 +32,7 @@ class AbstractNull(abc.ABC):
     def draw(
         self, x: np.ndarray, n: int, rng: np.random.Generator, times: np.ndarray | None = None
     ) -> np.ndarray:
-        """`n` surrogates of `x`, shape (n, *x.shape).
+        """`n` surrogates of `x`, shape ``(n, *x.shape)``.
 
         Parameters
         ----------
@@ -52,7 +52,7 @@ def as_rows(x: np.ndarray) -> np.ndarray:
 
 
 def like(made: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """Surrogates of shape (n, dim, time) in the layout of `x`: (n, *x.shape)."""
+    """Surrogates of shape (n, dim, time) in the layout of `x`: ``(n, *x.shape)``."""
     return made.transpose(0, 2, 1).reshape(len(made), *x.shape)
 
 
