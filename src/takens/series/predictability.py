@@ -296,7 +296,7 @@ def prediction_error(
     >>> for n in range(999):
     ...     x[n + 1] = 3.9 * x[n] * (1 - x[n])
     >>> found = prediction_error(x)
-    >>> found.error.value < 0.1 < found.linear[0]
+    >>> bool(found.error.value < 0.1 < found.linear[0])
     True
     """
     if n_neighbours < 1 or (max_horizon is not None and max_horizon < 1):
