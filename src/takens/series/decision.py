@@ -96,6 +96,49 @@ def _lines_hold(lines: Lines, error: float, n_samples: int) -> bool:
     return bool(outside < 1e-3 or not beaten)
 
 
+def _length_and_steadiness(
+    enough: Sufficiency, steady: Stationarity
+) -> list[tuple[str, float, float, str, str]]:
+    """Rows of evidence on the record itself."""
+    return [
+        (
+            "length in turns",
+            enough.length_in_periods,
+            30.0,
+            "chaos can be claimed when above",
+            "record length over the period of half the power of the rate of change",
+        ),
+        (
+            "unit root: p-value",
+            steady.unit_root_p,
+            0.05,
+            "random walk not ruled out when above",
+            "augmented Dickey-Fuller",
+        ),
+        (
+            "level stationarity: KPSS",
+            steady.kpss_statistic,
+            0.739,
+            "level not constant when above",
+            "Kwiatkowski-Phillips-Schmidt-Shin",
+        ),
+        (
+            "drift over the record",
+            abs(steady.drift),
+            1.0,
+            "nonstationary when above",
+            "in standard deviations",
+        ),
+        (
+            "largest over smallest block variance",
+            steady.variance_ratio,
+            4.0,
+            "nonstationary when above",
+            "ten blocks",
+        ),
+    ]
+
+
 def _collect(
     lines: Lines,
     prediction: SurrogateTest,
@@ -105,7 +148,7 @@ def _collect(
     enough: Sufficiency,
 ) -> tuple[Evidence, ...]:
     low = exponent.exponent.interval[0]
-    rows = [
+    rows: list[tuple[str, float, float, str, str]] = [
         (
             "lines: unexplained held-out variance",
             lines.unexplained_outside,
@@ -155,41 +198,7 @@ def _collect(
             "chaotic when above, together with one of the two before",
             f"sustained rise of the mean log distance, in {exponent.exponent.unit}",
         ),
-        (
-            "length in turns",
-            enough.length_in_periods,
-            30.0,
-            "chaos can be claimed when above",
-            "record length over the period of half the power of the rate of change",
-        ),
-        (
-            "unit root: p-value",
-            steady.unit_root_p,
-            0.05,
-            "random walk not ruled out when above",
-            "augmented Dickey-Fuller",
-        ),
-        (
-            "level stationarity: KPSS",
-            steady.kpss_statistic,
-            0.739,
-            "level not constant when above",
-            "Kwiatkowski-Phillips-Schmidt-Shin",
-        ),
-        (
-            "drift over the record",
-            abs(steady.drift),
-            1.0,
-            "nonstationary when above",
-            "in standard deviations",
-        ),
-        (
-            "largest over smallest block variance",
-            steady.variance_ratio,
-            4.0,
-            "nonstationary when above",
-            "ten blocks",
-        ),
+        *_length_and_steadiness(enough, steady),
     ]
     return tuple(
         Evidence(name=n, value=float(v), threshold=t, supports=s, text=x) for n, v, t, s, x in rows
