@@ -185,17 +185,10 @@ def _collect(
             f"largest Lyapunov exponent in {exponent.exponent.unit}",
         ),
         (
-            "exponent: least growth",
-            exponent.least_growth,
-            0.0,
-            "chaotic when above",
-            "lower end over blocks, median over the better half of the settings",
-        ),
-        (
             "divergence of neighbours: slope",
             exponent.divergence_slope,
             0.0,
-            "chaotic when above, together with one of the two before",
+            "chaotic when above, together with the interval",
             f"sustained rise of the mean log distance, in {exponent.exponent.unit}",
         ),
         *_length_and_steadiness(enough, steady),
@@ -274,13 +267,9 @@ def _deterministic(
     estimate = exponent.exponent
     low, high = estimate.interval
     diverge = exponent.divergence_slope > 0  # NaN where neighbours do not part, as in a cycle
-    if diverge and (low > 0 or exponent.least_growth > 0):
+    if diverge and low > 0:
         reasons.append(
             f"The largest Lyapunov exponent is positive with its whole interval: {estimate}."
-            if low > 0
-            else f"The size of the largest Lyapunov exponent is uncertain, {estimate}, its sign is "
-            f"not: tangent vectors grow by at least {exponent.least_growth:.3g} in the better half "
-            "of the settings."
         )
         reasons.append(
             f"Neighbours part exponentially as well, at {exponent.divergence_slope:.3g} "

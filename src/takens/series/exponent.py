@@ -60,23 +60,6 @@ class LargestLyapunov(AbstractResult):
     noise_level: float
     time_unit: str
 
-    @property
-    def least_growth(self) -> float:
-        """Lower end of a 90 % interval from blocks alone, median over the better half of settings.
-
-        Per time unit. Positive: tangent vectors grow, beyond what the length of the record leaves
-        open, whatever their rate.
-        """
-        from scipy.special import stdtrit
-
-        known = np.isfinite(self.values).sum(axis=1)
-        half = self.values[: -(-len(self.values) // 2)][known[: -(-len(self.values) // 2)] > 1]
-        if not len(half):
-            return float("nan")
-        count = np.isfinite(half).sum(axis=1)
-        error = np.nanstd(half, axis=1, ddof=1) / np.sqrt(count)
-        return float(np.median(np.nanmean(half, axis=1) - stdtrit(count - 1, 0.95) * error))
-
     def summary(self) -> str:
         """The exponent, the doubling time and the horizon."""
         if not self.exponent.is_finite:

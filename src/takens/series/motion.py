@@ -221,8 +221,8 @@ def kind_of_motion(
     """Kind of motion behind a record, with the null hypotheses it was tested against.
 
     The order of the tests is fixed: rest; spectral lines that foretell held-out data (periodic,
-    quasiperiodic); determinism against IAAFT surrogates by nonlinear prediction error; growth of
-    tangent vectors *and* parting of neighbours *and* a sufficient record (chaotic); unit
+    quasiperiodic); determinism against IAAFT surrogates by nonlinear prediction error; a positive
+    largest Lyapunov exponent *and* parting neighbours *and* a sufficient record (chaotic); unit
     root, drift and change of variance (nonstationary); rejection of the linear null by prediction
     error or time asymmetry, Holm-corrected (stochastic-nonlinear) or not (stochastic-linear).
 
