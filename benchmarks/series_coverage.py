@@ -84,7 +84,7 @@ def run(quantity: str, name: str, n: int, noise: float, seed: int) -> dict[str, 
     data = Trajectory(times=np.arange(n) * dt, states=x[:, None])
     began = time.process_time()
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+        warnings.simplefilter("ignore")  # cautions: the value and status are what is counted
         estimate, status = QUANTITIES[quantity](data)
     return {
         "quantity": quantity,

@@ -51,6 +51,7 @@ def test_p_values_of_the_unit_root_over_the_whole_range(trend, peer):
         )
 
 
+# statsmodels says so of a p-value that it looks up; only its statistic is compared.
 @pytest.mark.filterwarnings("ignore:The test statistic is outside")
 @pytest.mark.parametrize(("trend", "peer"), TRENDS)
 def test_level_stationarity_is_that_of_statsmodels(trend, peer):
