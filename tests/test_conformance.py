@@ -10,7 +10,13 @@ import takens
 from takens import dynamics, learn, series, systems, testing, validate
 from takens.core import AbstractEstimator, AbstractResult
 from takens.core.integrators import AbstractIntegrator, Adaptive
-from takens.core.system import AbstractFlow, AbstractMap, AbstractSystem, parameter
+from takens.core.system import (
+    AbstractDiffusion,
+    AbstractFlow,
+    AbstractMap,
+    AbstractSystem,
+    parameter,
+)
 
 RNG = np.random.default_rng(7)
 SIGNAL = np.sin(0.3 * np.arange(400)) + 0.3 * RNG.normal(size=400)
@@ -25,6 +31,7 @@ ESTIMATORS = {
     "DMD": learn.DMD(),
     "NVAR": learn.NVAR(),
     "Analog": learn.Analog(),
+    "KramersMoyal": learn.KramersMoyal(),
 }
 RESULTS = {
     "ZeroOneTest": lambda: dynamics.zero_one_test(
@@ -155,6 +162,7 @@ RESULTS = {
     "TippingProbabilities": lambda: dynamics.tipping_probabilities(
         np.array([0, 0, 1, -1]), np.array([0, 1, 1, -1])
     ),
+    "KramersMoyalCoefficients": lambda: learn.KramersMoyal().fit(SIGNAL).diagnostics["law"],
     "Backtest": lambda: validate.backtest(SIGNAL, estimators=[learn.Persistence()]),
     "LongRun": lambda: validate.long_run(
         learn.LinearAutoregression().fit(SIGNAL), SIGNAL, n_steps=256, n_transient=16
@@ -217,6 +225,9 @@ def models():
 def test_model(name, models):
     # Offsets that keep clear of ties and of the states seen in training.
     x0 = 0.1 + 0.01 * np.sqrt(np.arange(2.0, models[name].dim + 2.0))
+    if isinstance(models[name], AbstractDiffusion):
+        testing.check_diffusion(models[name], x0)
+        return
     testing.check_system(models[name], x0, kinks=name == "Analog")
 
 

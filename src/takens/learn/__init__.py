@@ -1,4 +1,4 @@
-"""From observations to systems: estimators whose models are maps on a window of the past."""
+"""From observations to systems: maps on a window of the past, and stochastic laws."""
 
 from __future__ import annotations
 
@@ -15,17 +15,21 @@ from takens.learn.nvar import NVAR as NVAR
 from takens.learn.persistence import Persistence as Persistence
 from takens.learn.simulate import HostedSystem as HostedSystem
 from takens.learn.simulate import simulate as simulate
+from takens.learn.stochastic import KramersMoyal as KramersMoyal
+from takens.learn.stochastic import KramersMoyalCoefficients as KramersMoyalCoefficients
 
 if TYPE_CHECKING:
     from takens.learn.maps import AbstractDelayMap as AbstractDelayMap
     from takens.learn.maps import Frame as Frame
     from takens.learn.maps import ObservedMap as ObservedMap
+    from takens.learn.stochastic.systems import GridDiffusion as GridDiffusion
 
 _SYSTEMS = (
     "AbstractDelayMap",
     "Frame",
     "ObservedMap",
 )  # need JAX, and are imported when first used
+_DIFFUSIONS = ("GridDiffusion",)  # likewise
 
 
 def __getattr__(name: str) -> Any:
@@ -33,4 +37,8 @@ def __getattr__(name: str) -> Any:
         from takens.learn import maps
 
         return getattr(maps, name)
+    if name in _DIFFUSIONS:
+        from takens.learn.stochastic import systems
+
+        return getattr(systems, name)
     raise AttributeError(f"module 'takens.learn' has no attribute {name!r}")
