@@ -120,7 +120,8 @@ def _groups(monomial: Monomial, noisy: frozenset[str]) -> list[Monomial]:
     """Factors joined where they share a noisy column; the rest one by one."""
     groups: list[tuple[frozenset[str], Monomial]] = []
     for factor in monomial:
-        names, joined = columns_of(factor[0]) & noisy, (factor,)
+        names = columns_of(factor[0]) & noisy
+        joined: Monomial = (factor,)
         kept = []
         for other, members in groups:
             if other & names:

@@ -348,7 +348,8 @@ class Delays(AbstractLibrary):
     library: AbstractLibrary = Polynomials(1)
 
     def __post_init__(self) -> None:
-        given = (self.samples,) if isinstance(self.samples, int) else tuple(self.samples)
+        samples: Any = self.samples
+        given = (samples,) if isinstance(samples, int) else tuple(samples)
         for lag in given:
             _whole("a lag", lag, 1)
         if not given:
@@ -367,4 +368,3 @@ class Delays(AbstractLibrary):
     def lags(self) -> tuple[int, ...]:
         """Its own, and those of the inner library."""
         return self.samples + self.library.lags()
-

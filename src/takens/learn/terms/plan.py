@@ -227,4 +227,3 @@ def _is_constant(node: Node) -> bool:
     if node[0] in ("column", "time"):
         return False
     return all(_is_constant(child) for child in children(node))
-

@@ -229,10 +229,11 @@ class Terms:
         -------
         array, shape (..., n_terms)
 
-        References
-        ----------
-        Stulajter, Comment. Math. Univ. Carolin. 19, 77 (1978), on Hermite polynomials as unbiased
-        estimates of powers of a mean.
+        Notes
+        -----
+        Both exact rules follow from :math:`E\, e^{s e} = e^{s^2 v / 2}`: so
+        :math:`e^{s x - s^2 v / 2}` has the mean :math:`e^{s x^*}`, and it is the generating
+        function of those Hermite polynomials.
         """
         x, u, t = self._arrays(x, u, t)
         variance = np.asarray(variance, dtype=float)

@@ -286,7 +286,8 @@ def value(
 def raised(base: Any, exponent: Any, xp: Any) -> Any:
     """A power; by products where the exponent is a small whole number."""
     if isinstance(exponent, float) and exponent.is_integer() and abs(exponent) <= UNROLLED_POWER:
-        count, product, square = int(abs(exponent)), None, base
+        count, square = int(abs(exponent)), base
+        product: Any = None
         while count:
             if count & 1:
                 product = square if product is None else product * square
@@ -328,7 +329,9 @@ def text(node: Node, level: int = 0) -> str:
 
 def product_text(factors: Iterable[tuple[Node, float]], level: int = 0) -> str:
     """A product of powers, in the order given; what has a negative exponent below a line."""
-    above, below, sign = [], [], ""
+    above: list[str] = []
+    below: list[str] = []
+    sign = ""
     for base, exponent in factors:
         if base[0] == "number" and exponent == 1 and not above:
             if base[1] == -1:

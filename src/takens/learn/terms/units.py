@@ -24,7 +24,8 @@ def read_unit(written: str) -> Unit:
     >>> read_unit("m s-2") == read_unit("m/s^2") == {"m": 1, "s": -2}
     True
     """
-    found, place, sign, stack = {}, 0, 1, [1]
+    found: Unit = {}
+    place, sign, stack = 0, 1, [1]
     stripped = written.strip()
     while place < len(stripped):
         match = _TOKEN.match(stripped, place)
