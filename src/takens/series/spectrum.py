@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 _LIMIT = 65_536
 _N_TAPERS = 6
+_SEPARATE = 0.01  # level at which a valley tells two peaks apart
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -140,9 +141,26 @@ def _refined_frequency(x: np.ndarray, start: float, width: float) -> float:
 
 
 def _one_peak(power: np.ndarray, lower: int, higher: int, reach: int) -> bool:
-    """Whether no valley below a fifth of the lower peak lies between two peaks."""
+    """Whether two peaks may be one, of which chance has cut off the lower.
+
+    They are two if somewhere between them the power, averaged over one cell of the tapers or over
+    more, is below the lower peak by more than chance allows: the ratio of two estimates of one
+    power follows an F distribution, at 1 % corrected for the pairs of cells that it is the extreme
+    of. Noise that drives a damped oscillator has one broad and ragged peak, not many periods.
+    """
+    from scipy.special import fdtri
+
     between = power[min(lower, higher) : max(lower, higher) + 1]
-    return len(between) <= 3 * reach or bool(between.min() > 0.2 * power[lower])
+    cell, freedom = 2 * reach, 2 * _N_TAPERS
+    level = _SEPARATE * (cell / len(between)) ** 2
+    total = np.concatenate([[0.0], np.cumsum(between)])
+    n_cells, width = 1, 1
+    while cell < len(between) and width <= max(1, len(between) - cell):
+        valley = float((total[width:] - total[:-width]).min()) / width
+        if valley < fdtri(freedom * n_cells, freedom, level) * power[lower]:
+            return False
+        n_cells, width = 2 * n_cells, 2 * n_cells * cell
+    return True
 
 
 def _period_interval(
@@ -167,8 +185,9 @@ def spectrum(data: Any, *, level: float = 0.9, max_periods: int = 5) -> Spectrum
     """Multitaper spectrum, significant periods with intervals, characteristic and fast period.
 
     A peak is significant when its ratio to a red-noise background exceeds the chi-squared quantile
-    of the tapers at 1 %, corrected for the number of independent frequencies. The period is the
-    maximum of the windowed periodogram there; its interval comes from overlapping halves.
+    of the tapers at 1 %, corrected for the number of independent frequencies. Of peaks that no
+    significant valley parts, only the highest counts: one broad peak is one period. The period is
+    the maximum of the windowed periodogram there; its interval comes from overlapping halves.
 
     Parameters
     ----------
