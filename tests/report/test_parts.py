@@ -111,3 +111,25 @@ def test_the_summary_names_verdict_numbers_and_cautions(report) -> None:
     text = report.summary()
     assert "chaotic" in text
     assert "largest Lyapunov exponent" in text
+
+
+def test_where_no_rule_is_established_the_exponent_is_listed_with_that_remark() -> None:
+    report = takens.analyse(np.random.default_rng(0).normal(size=600), quick=True)
+    assert report.verdict.kind == "stochastic-linear"
+    assert "listed for completeness" in report.to_html()
+    on_exponent = [f for f in report.cautions if f.code == "noise-biases-exponent"]
+    assert [f.level for f in on_exponent] == ["note"]
+
+
+def test_the_correlation_figure_of_rounded_data_begins_at_their_resolution(
+    logistic: np.ndarray,
+) -> None:
+    from takens.report.figures import correlation_figures
+    from takens.series import correlation_dimension
+
+    found = correlation_dimension(np.round(logistic, 2), throw=False)
+    sums, slopes = correlation_figures(found)
+    step = 0.01 / logistic.std()
+    assert found.radii[0] < 0.01 * step
+    assert 0.2 * step < min(sums.data[0]["x"]) < 2 * step
+    assert sums.data[0]["x"] == slopes.data[0]["x"]

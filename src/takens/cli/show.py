@@ -87,7 +87,7 @@ def report_summary(report: Report, paths: Iterable[Path]) -> None:
     for finding in serious[:5]:
         console.print(Text("caution: " + plain_text(finding.text), style="yellow"))
     if len(serious) > 5:
-        console.print(Text(f"and {len(serious) - 5} more cautions in the report", style="yellow"))
+        console.print(Text(f"and more cautions in the report: {len(serious) - 5}", style="yellow"))
     for path in paths:
         console.print(Text(f"wrote {plain_text(path)}"), soft_wrap=True, highlight=False)
 

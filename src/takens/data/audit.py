@@ -123,8 +123,8 @@ def _extent(recording: Recording) -> Iterator[Finding]:
     yield Finding(
         "extent",
         (
-            f"{recording.n_samples} rows of {dim} column(s){inputs}, time {start:.6g} to "
-            f"{end:.6g}{unit}."
+            f"{recording.n_samples} rows of {dim} {'column' if dim == 1 else 'columns'}{inputs}, "
+            f"time {start:.6g} to {end:.6g}{unit}."
         ),
         said,
         "note",

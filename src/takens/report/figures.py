@@ -28,7 +28,7 @@ from takens.report.drawing import (
     thinned,
     vertical,
 )  # fmt: skip
-from takens.report.markup import number_text
+from takens.report.markup import counted, number_text
 
 if TYPE_CHECKING:
     from takens.series import (
@@ -98,11 +98,11 @@ def data_figure(recording: Recording) -> Figure:
     last = "" if n_panels == 1 else str(n_panels)
     shown = layout(axis(time_label(recording.time_unit), anchor=f"y{last}"), settings.pop("yaxis"),
                    shapes=shapes, **settings)  # fmt: skip
-    notes = [f"{recording.n_samples} rows in {len(recording)} record(s)."]
+    notes = [f"{counted(recording.n_samples, 'row')} in {counted(len(recording), 'record')}."]
     if n_gaps:
-        notes.append(f"{n_gaps} gap(s) in time are shaded and not bridged.")
+        notes.append(f"Gaps in time, shaded and not bridged: {n_gaps}.")
     if n_missing:
-        notes.append(f"{n_missing} stretch(es) with missing values are shaded and not filled.")
+        notes.append(f"Stretches with missing values, shaded and not filled: {n_missing}.")
     if max(n_gaps, n_missing) > _MAX_GAPS and len(recording) == 1:
         notes.append(f"Only the first {_MAX_GAPS} of each are marked.")
     if was_thinned:
@@ -197,9 +197,9 @@ def delay_figure(chosen: Embedding) -> Figure:
         name="delay", title="Choice of the delay", data=traces, size="small",
         layout=layout(axis(time_label(chosen.time_unit, "lag")), axis(""),
                       shapes=[vertical(when, "delay")]),
-        caption=f"Chosen delay: {chosen.delay} samples.",
+        caption=f"Chosen delay: {counted(chosen.delay, 'sample')}.",
         description="Mutual information and autocorrelation fall with the lag; the chosen delay "
-        f"is {chosen.delay} samples.",
+        f"is {counted(chosen.delay, 'sample')}.",
     )  # fmt: skip
 
 
@@ -285,13 +285,18 @@ def _rise(curve: np.ndarray) -> tuple[int, int]:
 
 def correlation_figures(found: CorrelationDimension) -> list[Figure]:
     """Correlation sums, and their local slopes with the scaling region."""
+    # A rounded record has equal states: below its resolution the sums are flat, and say nothing.
+    first = found.correlation_sums[0]
+    rises = np.flatnonzero(first > 1.001 * first[0])
+    start = max(int(rises[0]) - 2, 0) if rises.size else 0
+    seen = found.radii[start:]
     sums, slopes = [], []
     for i, m in enumerate(found.embedding_dimensions.tolist()):
         colour = COLOURS[i % len(COLOURS)]
         with np.errstate(all="ignore"):
             share = np.where(found.correlation_sums[i] > 0, found.correlation_sums[i], np.nan)
-        sums.append(line(found.radii, share, f"dimension {m}", colour))
-        slopes.append(line(found.radii, found.local_slopes[i], f"dimension {m}", colour))
+        sums.append(line(seen, share[start:], f"dimension {m}", colour))
+        slopes.append(line(seen, found.local_slopes[i, start:], f"dimension {m}", colour))
     low, high = found.scaling
     region = [] if not np.isfinite([low, high]).all() else [_shade(low, high) | {"fillcolor": GREY}]
     level = [horizontal(found.dimension.value, ORANGE)] if found.dimension.is_finite else []
@@ -299,13 +304,15 @@ def correlation_figures(found: CorrelationDimension) -> list[Figure]:
         "No plateau common to the embedding dimensions was found, so no dimension is stated."
     )  # fmt: skip
     radius = "radius (standard deviations)"
-    wide: dict[str, Any] = {"dtick": 1} if found.radii[-1] > 50 * found.radii[0] else {}
+    wide: dict[str, Any] = {"dtick": 1} if seen[-1] > 50 * seen[0] else {}
     top = float(np.nanmax(np.where(np.isfinite(found.local_slopes), found.local_slopes, 0)))
     figures = [
         Figure(
             name="correlation-sum", title="Correlation integral", data=sums, size="small",
             layout=layout(axis(radius, log=True, **wide), axis("share of pairs", log=True, dtick=1), shapes=region),
-            caption="Share of pairs of states closer than the radius. The scaling region is shaded.",
+            caption="Share of pairs of states closer than the radius. "
+            + ("The scaling region is shaded." if found.dimension.is_finite
+               else "The window nearest to scaling is shaded." if region else ""),
             description="Correlation sums against radius on logarithmic axes. " + said,
         ),
         Figure(
@@ -330,7 +337,7 @@ def spectrum_figure(found: Spectrum) -> Figure:
         line(x1, 10.0**power, "power", BLUE, line={"color": BLUE, "width": 1.1}),
         line(x2, 10.0**background, "red-noise background", GREY),
     ]
-    unit = "step" if found.time_unit == "1" else found.time_unit
+    unit = "step" if found.time_unit in ("1", "steps") else found.time_unit
     marks = np.array([1 / p.value for p in found.periods])
     if marks.size:
         heights = np.interp(marks, found.frequency, found.power)
@@ -340,7 +347,11 @@ def spectrum_figure(found: Spectrum) -> Figure:
                            marker={"color": ORANGE, "size": 8, "symbol": "diamond"}))  # fmt: skip
     floor = float(np.log10(np.quantile(found.power[keep], 0.002))) if keep.any() else -3.0
     top = float(np.log10(found.power[keep].max())) if keep.any() else 1.0
-    said = f"{len(marks)} significant period(s)." if len(marks) else "No period is significant."
+    said = (
+        f"{counted(len(marks), 'significant period')}."
+        if len(marks)
+        else "No period is significant."
+    )
     return Figure(
         name="spectrum", title="Power spectrum", data=traces,
         layout=layout(axis(f"frequency (cycles per {unit})", log=True, dtick=1),

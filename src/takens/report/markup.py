@@ -29,6 +29,17 @@ def visible(text: str) -> str:
     )
 
 
+def counted(number: int, thing: str, things: str = "") -> str:
+    """A number with its noun in the singular or the plural.
+
+    Examples
+    --------
+    >>> counted(1, "gap"), counted(2, "stretch", "stretches")
+    ('1 gap', '2 stretches')
+    """
+    return f"{number} {thing if number == 1 else things or thing + 's'}"
+
+
 def escaped(content: Any) -> Markup:
     """`content` as HTML: escaped, or as it is when it is `Markup`; lists are joined.
 

@@ -32,7 +32,11 @@ def estimates(report: Report) -> list[tuple[str, str, Estimate]]:
         rows += [
             ("largest-lyapunov", "largest Lyapunov exponent", motion.exponent.exponent),
             ("doubling-time", "doubling time of an error", motion.exponent.doubling_time),
-            ("prediction-horizon", "prediction horizon", motion.exponent.prediction_horizon),
+            (
+                "prediction-horizon",
+                "prediction horizon of a perfect model",
+                motion.exponent.prediction_horizon,
+            ),
         ]
     if motion.dimension is not None:
         rows.append(("correlation-dimension", "correlation dimension", motion.dimension.dimension))

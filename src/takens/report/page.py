@@ -17,6 +17,7 @@ from takens.report.sections import (
     models_part,
     numbers_section,
     repeat_section,
+    sentence,
     space_section,
     sufficiency_section,
 )  # fmt: skip
@@ -74,7 +75,7 @@ def _verdict(content: dict[str, Any], report: Report) -> Markup:
             tag("p", verdict["sentence"], class_="sentence"),
             tag("h3", "Why") if verdict["reasons"] else "", bullets(verdict["reasons"]),
             tag("h3", "What would change this") if verdict["would_change"] else "",
-            bullets(verdict["would_change"]),
+            bullets([sentence(text) for text in verdict["would_change"]]),
             models_part(content["backtest"]),
             class_="verdict"),
         tag("dl", *tiles, class_="tiles") if tiles else "",

@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from takens.core import Estimate, Finding, Recording
-from takens.report.verdict import Verdict, verdict_of
+from takens.report.verdict import WITHOUT_A_RULE, Verdict, verdict_of
 
 if TYPE_CHECKING:
     from takens.series import Motion
     from takens.validate import Backtest, LongRun
+
+_ON_THE_EXPONENT = ("noise-biases-exponent", "exponents-disagree")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -68,6 +70,11 @@ class Report:
             *self.gaps, *self.recording.findings, *(f for r in results for f in r.cautions)
         ):  # fmt: skip
             found.setdefault(str(finding), finding)
+        if self.verdict.kind in WITHOUT_A_RULE:  # what weakens an exponent that nobody claims
+            found = {
+                text: dataclasses.replace(f, level="note") if f.code in _ON_THE_EXPONENT else f
+                for text, f in found.items()
+            }
         rank = {"serious": 0, "caution": 1, "note": 2}
         return tuple(sorted(found.values(), key=lambda finding: rank[finding.level]))
 

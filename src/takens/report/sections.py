@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from takens.report.markup import Markup, bullets, escaped, interval, number, table, tag
+from takens.report.markup import Markup, bullets, counted, escaped, interval, number, table, tag
+from takens.report.verdict import WITHOUT_A_RULE
 
 _NOTHING = Markup("")
 
@@ -15,6 +16,17 @@ def p_value(value: Any) -> Markup:
     if value == 0:
         return tag("data", "< 1e-300", value="0.0")
     return number(value)
+
+
+def sentence(text: str) -> str:
+    """`text` with a full stop at its end.
+
+    Examples
+    --------
+    >>> sentence("Measure longer"), sentence("Enough.")
+    ('Measure longer.', 'Enough.')
+    """
+    return text if text.endswith((".", "!", "?")) else text + "."
 
 
 def _holds(evidence: dict[str, Any]) -> Markup:
@@ -46,7 +58,8 @@ def evidence_section(content: dict[str, Any], figures: Markup) -> Markup:
         "section", tag("h2", "Evidence and null hypotheses"),
         tag("p", "The tests are made in this order; the verdict is the first that the evidence "
             "carries. A rejected null hypothesis says that it is wrong, not which alternative is "
-            "right."),
+            "right. The last four rows count together: a random walk needs both of the first two, a "
+            "drift has to be significant, and a variance has to grow or shrink along the record."),
         table("Each number behind the verdict, beside its threshold",
               ("Evidence", "Value", "Threshold", "Reading", "Holds", "How"), rows, numeric=(1, 2)),
         table("Surrogate tests: the data against what the null hypothesis would give",
@@ -76,6 +89,9 @@ def numbers_section(content: dict[str, Any], figures: Markup) -> Markup:
         "section", tag("h2", "Numbers with intervals"),
         tag("p", "Intervals span the blocks of the record and the admissible settings. A dash "
             "means that these data give no such number."),
+        tag("p", "Exponent, doubling time, horizon and dimension describe a motion that follows a "
+            "rule. No such rule is established here; they are listed for completeness.")
+        if content["verdict"]["kind"] in WITHOUT_A_RULE else "",
         table("Estimates", ("Quantity", "Value", "Interval", "Level", "Unit", "Interval from"),
               rows, numeric=(1, 2, 3)),
         table("Periods that stand out of a red-noise background",
@@ -128,7 +144,7 @@ def sufficiency_section(content: dict[str, Any]) -> Markup:
     steady = content["analyses"].get("stationarity")
     if enough is None and steady is None:
         return _NOTHING
-    needs = [] if enough is None else enough["needs"]
+    needs = [] if enough is None else [sentence(need) for need in enough["needs"]]
     return tag(
         "section", tag("h2", "Can these data answer?"),
         tag("p", "What more data would be needed:") if needs else "", bullets(needs),
@@ -165,9 +181,9 @@ def space_section(content: dict[str, Any], figures: Markup) -> Markup:
             for i, (m, d) in enumerate(settings, start=1)]  # fmt: skip
     return tag(
         "section", tag("h2", "State space"),
-        tag("p", "Delay ", number(found["delay"]), " samples, dimension ",
-            number(found["dimension"]), "; states closer in time than ",
-            number(found["theiler"]), " samples are never compared."),
+        tag("p", f"Delay {counted(found['delay'], 'sample')}, dimension ",
+            number(found["dimension"]), "; states within ",
+            counted(found["theiler"], "sample"), " of each other are never compared."),
         figures,
         table("Admissible settings, all carried forward",
               ("Setting", "Dimension", "Delay (samples)", "Delay (time units)"), rows,
@@ -228,6 +244,10 @@ def backtest_section(content: dict[str, Any], figures: Markup) -> Markup:
     ]  # fmt: skip
     if run is not None:
         parts += [tag("h3", "The best model's own behaviour beside the data's"),
+                  tag("p", "The model is left alone, once without noise and once driven by its own "
+                      "residuals. Distances are 0 for equal distributions or spectra; two halves "
+                      "of the data differ by what stands in brackets, and no model can be asked "
+                      "to do better."),
                   *(tag("p", line) for line in run["summary"].splitlines())]  # fmt: skip
     return tag("section", *parts, id="models")
 

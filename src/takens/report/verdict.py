@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from takens.series import Motion
 
+WITHOUT_A_RULE = ("stochastic-linear", "stochastic-nonlinear", "nonstationary")
 _SENTENCES = {
     "equilibrium": "The system rests: nothing in these data moves in a lasting way.",
     "periodic": "The motion repeats itself, and keeps its beat throughout the record.",

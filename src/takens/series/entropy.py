@@ -59,10 +59,10 @@ class PermutationEntropy(AbstractResult):
 
     def summary(self) -> str:
         """The entropy and the share of missing patterns."""
-        return (
-            f"permutation entropy (order {self.order}, delay {self.delay}): {self.entropy}; "
-            f"{self.missing:.0%} of patterns never occur"
-        )
+        text = f"permutation entropy (order {self.order}, delay {self.delay}): {self.entropy}"
+        if not np.isfinite(self.missing):
+            return text
+        return f"{text}; {self.missing:.0%} of patterns never occur"
 
     def plot(self, ax: Any = None) -> Any:
         """Frequencies of the patterns."""

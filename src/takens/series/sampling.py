@@ -70,7 +70,7 @@ class Sampling(AbstractResult):
             f"{kind} (step ratio {self.step_ratio:.2f}), {self.samples_per_period:.3g} samples a "
             f"characteristic period, {self.samples_per_fast_period:.3g} a fast one"
         )
-        return " ".join((text + ".", *(str(c) for c in self.cautions)))
+        return " ".join((text + ".", *(str(c) for c in self.cautions if c.level != "note")))
 
     def plot(self, ax: Any = None) -> Any:
         """Samples of the fast period between too few and too many."""

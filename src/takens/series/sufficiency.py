@@ -57,9 +57,10 @@ class Sufficiency(AbstractResult):
 
     def summary(self) -> str:
         """The numbers in one line and what is missing."""
+        noise = f"at most {self.noise_level:.1%}" if np.isfinite(self.noise_level) else "unknown"
         line = (
             f"{self.n_samples} samples, {self.length_in_periods:.3g} turns of "
-            f"{self.samples_per_period:.3g} samples; noise at most {self.noise_level:.1%}; "
+            f"{self.samples_per_period:.3g} samples; noise {noise}; "
             f"dimensions up to {self.largest_dimension:.1f} could be resolved"
         )
         return ". ".join((line, *self.needs))
@@ -159,7 +160,7 @@ def data_sufficiency(
     if not chosen.map_like and periods < MIN_PERIODS:
         needs.append(
             f"The record holds {periods:.3g} turns; a statement about chaos needs at least "
-            f"{MIN_PERIODS}: a record {MIN_PERIODS / max(periods, 0.1):.1f} times as long"
+            f"{MIN_PERIODS}: a record {max(MIN_PERIODS / max(periods, 0.1), 1.1):.1f} times as long"
         )
     if view.n_samples < MIN_SAMPLES:
         needs.append(f"{view.n_samples} samples; statements about chaos need {MIN_SAMPLES} or more")
