@@ -138,3 +138,11 @@ def test_two_lines_in_noise_are_two_periods() -> None:
         noise = 1.5 * np.random.default_rng(seed).normal(size=t.size)
         x = np.sin(2 * np.pi * t / 20) + 0.6 * np.sin(2 * np.pi * t / 7.3) + noise
         assert sorted(round(p.value, 1) for p in spectrum(x).periods) == [7.3, 20.0]
+
+
+def test_noise_has_a_period_about_as_rarely_as_the_level_says() -> None:
+    hits = 0
+    for seed in range(100):
+        noise = np.random.default_rng(seed).normal(size=800)
+        hits += bool(spectrum(lfilter([1], [1, -0.9], noise)[300:]).periods)
+    assert hits <= 5  # 1 % is asked for; 10 % came of counting only independent frequencies

@@ -301,7 +301,8 @@ def embedding(data: Any, *, max_dimension: int = 8) -> Embedding:
         cautions.append(
             Finding(
                 "dimension-not-settled",
-                f"Neither criterion settled up to dimension {int(dims[-1])}.",
+                f"Cao's criterion and that of false neighbours are not met up to {int(dims[-1])} delay "
+                "coordinates.",
                 "The motion has many degrees of freedom, or noise; a longer record may tell.",
             )
         )

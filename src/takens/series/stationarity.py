@@ -93,8 +93,8 @@ class Stationarity(AbstractResult):
             word
             for word, true in (
                 ("a random walk is not ruled out", self.wanders),
-                (f"a drift of {self.drift:.2g} standard deviations", self.drifts),
-                (f"a variance that changes by a factor {self.variance_ratio:.2g}", self.uneven),
+                (f"a drift of {self.drift:.3g} standard deviations", self.drifts),
+                (f"a variance that changes by a factor {_short(self.variance_ratio)}", self.uneven),
             )
             if true
         ]
@@ -123,6 +123,11 @@ class Stationarity(AbstractResult):
                 "kpss": self.kpss_statistic,
             },
         )
+
+
+def _short(ratio: float) -> str:
+    """Two digits, without an exponent up to a million."""
+    return f"{float(f'{ratio:.2g}'):g}"
 
 
 def dickey_fuller(x: np.ndarray, n_lags: int) -> tuple[float, float]:
@@ -274,7 +279,7 @@ def stationarity(data: Any, *, throw: bool = True) -> Stationarity:
         return found
     caution = Finding(
         "uneven-variance",
-        f"The variance of ten blocks of the record differs by a factor {found.variance_ratio:.2g}.",
+        f"The variance of ten blocks of the record differs by a factor {_short(found.variance_ratio)}.",
         "Averages over the whole record mix calm and stormy stretches.",
     )
     return dataclasses.replace(found, cautions=(*found.cautions, caution))
