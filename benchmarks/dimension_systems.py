@@ -166,13 +166,15 @@ def correlation_slope(known: Known, n: int = 1_000_000, n_rows: int = 4000, seed
     blocks = np.array_split(np.sort(np.random.default_rng(1).choice(n, n_rows, False)), 20)
     counts = []
     for block in blocks:
-        one = pair_counts(columns, block, columns.shape[0], first, 0, n, 1)[0].astype(float)
+        one = pair_counts(columns, block, columns.shape[0], first, 0, n, 1, False)[0].astype(float)
         one[0] -= len(block)  # each state with itself
         if known.flow and not known.period:
             own = np.zeros_like(one)
             for i in block:
                 low, high = max(0, i - 100), min(n, i + 101)
-                own += pair_counts(columns, np.array([i]), columns.shape[0], first, low, high, 1)[0]
+                own += pair_counts(
+                    columns, np.array([i]), columns.shape[0], first, low, high, 1, False
+                )[0]
             own[0] -= len(block)
             one -= own
         counts.append(one)

@@ -21,7 +21,7 @@ class CorrelationSums:
     ----------
     dimensions : array of int, shape (n_dimensions,)
     radii : array, shape (n_radii,)
-        Increasing; maximum norm, in standard deviations.
+        Increasing, in standard deviations; of the maximum norm, or Euclidean where asked.
     counts : array, shape (n_dimensions, n_radii)
         Pairs more than the Theiler window apart and closer than the radius.
     without : array, shape (n_blocks, n_dimensions, n_radii)
@@ -62,6 +62,7 @@ def correlation_sums(
     n_blocks: int = N_BLOCKS,
     max_points: int = MAX_POINTS,
     max_pairs: int = MAX_PAIRS,
+    euclidean: bool = False,
 ) -> CorrelationSums:
     r"""Count all pairs of delay vectors by their distance in several embedding dimensions at once.
 
@@ -85,6 +86,8 @@ def correlation_sums(
     max_points, max_pairs : int
         Beyond `max_points` states every `stride`-th is used; beyond `max_pairs` pairs, every
         `row_stride`-th state is compared with all later ones.
+    euclidean : bool
+        Whether distances are Euclidean instead of in the maximum norm.
 
     Notes
     -----
@@ -116,6 +119,7 @@ def correlation_sums(
             int(parts[b][0]),
             int(parts[b][-1]) + 1,
             int(dimensions[0]),
+            euclidean,
         ),
         tiles,
     )
@@ -131,7 +135,7 @@ def correlation_sums(
     counts = np.cumsum(whole, axis=1)[kept]
     return CorrelationSums(
         dimensions=np.asarray(dimensions),
-        radii=bin_edges(),
+        radii=np.sqrt(bin_edges()) if euclidean else bin_edges(),
         counts=counts,
         without=np.cumsum(whole - touching, axis=2)[:, kept],
         n_pairs=int(counts[0, -1]),

@@ -8,27 +8,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from takens.core import AbstractResult, Estimate, Finding, Status, require
+from takens.series.correlation_reading import MIN_PAIRS, clean_reading, noisy_reading
 from takens.series.correlation_sum import MAX_POINTS, CorrelationSums, correlation_sums
 from takens.series.embedding import Embedding, embedding
+from takens.series.noisy_dimension import NoisySlopes, noisy_slopes
 from takens.series.observable import DelayVectors, Observable, delay_vectors, observable
-from takens.series.slopes import (
-    SlopeEnsemble,
-    combined,
-    likelihood_slopes,
-    slope_ensemble,
-)
 
 if TYPE_CHECKING:
     import xarray as xr
 
-_MIN_PAIRS = 100
-_UPPER = 0.1  # correlation sums above this share feel the edges of the attractor
-_AGREEMENT = 0.06  # slopes of successive dimensions must agree this well, half their range
-_LARGEST_ERROR = 0.09  # share of the value
-_BELOW_CEILING = 0.75  # near the ceiling noise has room for a plateau of an octave or two
-_CROWDING = 3.0  # close pairs near in time, over their share among all pairs
-_PLATEAU = 0.2  # a smaller slope over an octave: values repeat, the record is not resolved below
-_OCTAVE = 8
 _MIN_VECTORS = 500
 
 
@@ -41,8 +29,12 @@ class CorrelationDimension(AbstractResult):
     dimension : Estimate
         Dimensionless; NaN unless slopes agree over a scaling region and between embedding
         dimensions.
+    noise : Estimate
+        Standard deviation of the measurement noise that was divided out, in standard deviations of
+        the record; NaN where none was seen.
     likelihood : Estimate
-        The same by maximum likelihood (Takens and Theiler) over the same windows.
+        The same by maximum likelihood (Takens and Theiler) over the same windows; NaN with noise,
+        which distances cannot be freed of one by one.
     entropy : Estimate
         Correlation entropy K2 per time unit, natural logarithm, at the largest embedding dimension:
         it comes down to K2 from above.
@@ -56,7 +48,7 @@ class CorrelationDimension(AbstractResult):
     likelihood_curve : array, shape (n_dimensions, n_radii)
         Takens's estimate D(r) from all pairs closer than each radius.
     scaling : (float, float)
-        Radii between which the best of the windows lies.
+        Radii between which the best of the windows lies; with noise, bandwidths of the kernel.
     ceiling : float
         Largest dimension that this number of points could resolve (Eckmann and Ruelle).
     agreement : float
@@ -68,6 +60,7 @@ class CorrelationDimension(AbstractResult):
     """
 
     dimension: Estimate
+    noise: Estimate
     likelihood: Estimate
     entropy: Estimate
     embedding_dimensions: np.ndarray
@@ -85,8 +78,11 @@ class CorrelationDimension(AbstractResult):
         """The dimension or the reason for its absence."""
         if not self.dimension.is_finite:
             return f"correlation dimension: none ({self.status.value})"
+        beside = f"by maximum likelihood {self.likelihood}"
+        if self.noise.is_finite:
+            beside = f"noise of {self.noise} standard deviations divided out"
         return (
-            f"correlation dimension: {self.dimension}; by maximum likelihood {self.likelihood}; "
+            f"correlation dimension: {self.dimension}; {beside}; "
             f"correlation entropy {self.entropy}; ceiling {self.ceiling:.1f}"
         )
 
@@ -181,75 +177,13 @@ def _local_slopes(log_r: np.ndarray, log_c: np.ndarray) -> np.ndarray:
     return np.pad(inner, ((0, 0), (2, 2)), constant_values=np.nan)
 
 
-def _usable(found: CorrelationSums) -> np.ndarray:
-    """Radii that hold enough pairs, below the edges and above the resolution of the values."""
-    few, many = found.counts >= _MIN_PAIRS, found.sums <= _UPPER
-    log_r = np.log(found.radii)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        log_c = np.log(found.counts)
-        slope = (log_c[:, _OCTAVE:] - log_c[:, :-_OCTAVE]) / (log_r[_OCTAVE:] - log_r[:-_OCTAVE])
-    flat = np.zeros_like(few)
-    flat[:, _OCTAVE:] = (slope < _PLATEAU) & few[:, :-_OCTAVE]
-    flat &= many
-    resolved = np.cumsum(flat[:, ::-1], axis=1)[:, ::-1] == 0  # nothing flat at or above
-    present = (found.without > 0).all(axis=0)
-    return np.asarray(few & many & resolved & present)
-
-
-def _ensemble(found: CorrelationSums) -> SlopeEnsemble | None:
-    """Slopes over all windows and dimensions; indices refer to the whole grid of radii."""
-    usable = _usable(found)
-    inside = np.flatnonzero(usable.any(axis=0))
-    if not inside.size:
-        return None
-    part = slice(int(inside[0]), int(inside[-1]) + 1)
-    keep = usable[:, part]
-    with np.errstate(divide="ignore"):
-        log_c = np.where(keep, np.log(found.counts[:, part]), 0.0)
-        log_without = np.where(keep, np.log(found.without[:, :, part]), 0.0)
-    made = slope_ensemble(np.log(found.radii[part]), log_c, log_without, keep)
-    if made is None:
-        return None
-    return dataclasses.replace(made, low=made.low + part.start, high=made.high + part.start)
-
-
-def _crowding(found: CorrelationSums, at: int, curve: int) -> float:
-    """Share of close pairs that are near in time over that of all pairs: 1 for a return map."""
-    close = found.near_counts[curve, at] / max(int(found.counts[curve, at]), 1)
-    return float(close / max(found.near_share, 1e-12))
-
-
-def _entropy(
-    found: CorrelationSums, members: SlopeEnsemble, step: float, level: float, unit: str
-) -> Estimate:
-    """Logarithm of the ratio of two successive curves over the time of one step, in the windows."""
-    every = np.concatenate([found.counts[None], found.without])[:, -3:]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = np.log(every[:, :-1] / every[:, 1:]) / step  # (1 + n_blocks, 1 or 2, n_radii)
-    whole = np.concatenate([np.zeros_like(ratio[..., :1]), np.cumsum(
-        np.where(np.isfinite(ratio), ratio, 0.0), axis=-1)], axis=-1)  # fmt: skip
-    mean = (whole[..., members.high] - whole[..., members.low]) / (members.high - members.low)
-    last = mean[:, -1]
-    base = combined(last[0], last[1:], members.weights, level)
-    descent = abs(float(members.weights @ (mean[0, -1] - mean[0, 0])))
-    error = float(np.hypot(base.standard_error, descent))
-    half = (base.interval[1] - base.value) * error / max(base.standard_error, 1e-12)
-    return dataclasses.replace(
-        base,
-        interval=(base.value - half, base.value + half),
-        standard_error=error,
-        unit=unit,
-        method=base.method + ", last step in dimension",
-    )
-
-
 def _takens_curve(log_r: np.ndarray, counts: np.ndarray) -> np.ndarray:
     """Inverse of the mean logarithm of distance over radius, of all pairs closer than it."""
     middle = np.concatenate([[log_r[0]], (log_r[1:] + log_r[:-1]) / 2])
     moment = np.cumsum(np.diff(counts, axis=1, prepend=0) * middle, axis=1)
     with np.errstate(divide="ignore", invalid="ignore"):
         curve = 1 / (log_r - moment / counts)
-    return np.where(counts >= _MIN_PAIRS, curve, np.nan)
+    return np.where(counts >= MIN_PAIRS, curve, np.nan)
 
 
 def correlation_dimension(
@@ -319,40 +253,30 @@ def correlation_dimension(
     chosen = embedding(view) if settings is None else settings
     dims, vectors = _vectors(view, chosen)
     found = correlation_sums(vectors, dims, theiler=chosen.theiler)
-    log_r = np.log(found.radii)
-    ceiling = eckmann_ruelle_ceiling(min(view.n_samples, MAX_POINTS))
+    noisy = noisy_slopes(vectors, dims, theiler=chosen.theiler, level=level)
     unit = f"1/{view.time_unit}" if view.time_unit != "1" else "1/step"
+    step = chosen.delay * view.dt
+    read = (
+        clean_reading(found, step, level, unit)
+        if noisy is None
+        else noisy_reading(noisy, found, level)
+    )
+    ceiling = eckmann_ruelle_ceiling(min(view.n_samples, MAX_POINTS))
     nothing = Estimate(value=np.nan, level=level)
-    dimension, likelihood = nothing, nothing
-    entropy = dataclasses.replace(nothing, unit=unit)
-    agreement, crowding, scaling = np.nan, np.nan, (np.nan, np.nan)
-    slopes = np.full(len(dims), np.nan)
-    members, status = _ensemble(found), Status.NO_SCALING
-    if members is not None:
-        weights, best = members.weights, int(np.argmin(members.error))
-        low, high, curve = (int(v[best]) for v in (members.low, members.high, members.curve))
-        scaling = (float(found.radii[low]), float(found.radii[high - 1]))
-        slopes = _window_slopes(log_r[low:high], found.counts[:, low:high])
-        guess = members.value(level)
-        agreement = float(weights @ members.disagreement / max(guess.value, 1e-12))
-        crowding = _crowding(found, high - 1, curve)
-        if (
-            agreement <= _AGREEMENT
-            and guess.standard_error <= _LARGEST_ERROR * guess.value
-            and guess.value <= _BELOW_CEILING * ceiling
-            and crowding <= _CROWDING
-        ):
-            status, dimension = Status.OK, guess
-            every = np.concatenate([found.counts[None], found.without])
-            ml = likelihood_slopes(log_r, every, members.low, members.high, members.curve)
-            likelihood = combined(ml[0], ml[1:], weights, level)
-            entropy = _entropy(found, members, chosen.delay * view.dt, level, unit)
+    dimension, likelihood, entropy = nothing, nothing, dataclasses.replace(nothing, unit=unit)
+    status, slopes = Status.NO_SCALING, np.full(len(dims), np.nan)
+    if read is not None:
+        slopes = _window_slopes(*read.window)
+        if read.trusted(ceiling):
+            status, dimension, likelihood = Status.OK, read.dimension, read.likelihood
+            entropy = read.entropy if noisy is None else noisy.entropy(step, level, unit)
     require(status, throw=throw)
-    shown = _shown(found)
+    shown, log_r = _shown(found), np.log(found.radii)
     with np.errstate(divide="ignore"):
-        log_c = np.where(found.counts >= _MIN_PAIRS, np.log(found.counts), np.nan)
+        log_c = np.where(found.counts >= MIN_PAIRS, np.log(found.counts), np.nan)
     return CorrelationDimension(
         dimension=dimension,
+        noise=nothing if noisy is None else noisy.noise,
         likelihood=likelihood,
         entropy=entropy,
         embedding_dimensions=dims,
@@ -361,12 +285,12 @@ def correlation_dimension(
         correlation_sums=found.sums[:, shown],
         local_slopes=_local_slopes(log_r[shown], log_c[:, shown]),
         likelihood_curve=_takens_curve(log_r, found.counts)[:, shown],
-        scaling=scaling,
+        scaling=(np.nan, np.nan) if read is None else read.scaling,
         ceiling=ceiling,
-        agreement=agreement,
-        crowding=crowding,
+        agreement=np.nan if read is None else read.agreement,
+        crowding=np.nan if read is None else read.crowding,
         status=status,
-        cautions=(*view.findings, *_cautions(found, len(vectors.clock))),
+        cautions=(*view.findings, *_cautions(found, noisy, len(vectors.clock))),
         provenance={"level": level, "delay": chosen.delay, "theiler": chosen.theiler},
     )
 
@@ -381,24 +305,35 @@ def _shown(found: CorrelationSums) -> slice:
     return slice(start, max(all_pairs + 1, start + 16), 2)
 
 
-def _window_slopes(log_r: np.ndarray, counts: np.ndarray) -> np.ndarray:
+def _window_slopes(log_r: np.ndarray, log_c: np.ndarray) -> np.ndarray:
     """Slope of each curve in one window; NaN where it holds too few pairs."""
     x = log_r - log_r.mean()
-    whole = counts[:, 0] >= _MIN_PAIRS
-    with np.errstate(divide="ignore"):
-        log_c = np.where(whole[:, None], np.log(np.maximum(counts, 1)), np.nan)
     return np.asarray(log_c @ (x / (x @ x)))
 
 
-def _cautions(found: CorrelationSums, n_vectors: int) -> tuple[Finding, ...]:
-    if found.stride == 1 and found.row_stride == 1:
-        return ()
-    return (
-        Finding(
-            "pairs-are-a-part",
-            f"Of {n_vectors} states one in {found.stride} was used, and of these one in "
-            f"{found.row_stride} was compared with all later ones: {found.n_pairs} pairs.",
-            "Nothing needs to be done; radii below the smallest shown would need more pairs.",
-            "note",
-        ),
+def _cautions(
+    found: CorrelationSums, noisy: NoisySlopes | None, n_vectors: int
+) -> tuple[Finding, ...]:
+    made = []
+    if noisy is not None:
+        made.append(
+            Finding(
+                "noise-divided-out",
+                f"Noise of {noisy.noise.value:.1%} of the standard deviation fills the small "
+                "distances; it is taken to be Gaussian and white, and was divided out.",
+                "Slopes that are shown still have it. A cleaner record would need no assumption.",
+            )
+        )
+    if found.stride > 1 or found.row_stride > 1:
+        made.append(_thinned(found, n_vectors))
+    return tuple(made)
+
+
+def _thinned(found: CorrelationSums, n_vectors: int) -> Finding:
+    return Finding(
+        "pairs-are-a-part",
+        f"Of {n_vectors} states one in {found.stride} was used, and of these one in "
+        f"{found.row_stride} was compared with all later ones: {found.n_pairs} pairs.",
+        "Nothing needs to be done; radii below the smallest shown would need more pairs.",
+        "note",
     )

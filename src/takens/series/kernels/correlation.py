@@ -26,13 +26,15 @@ def bin_edges() -> np.ndarray:
     return np.asarray(2.0 ** (octave + LOWEST) * (1 + part / (1 << SUB_BITS)))
 
 
-@compiled("int64[:, ::1](float64[:, ::1], int64[::1], int64, int64[::1], int64, int64, int64)")
-def pair_counts(columns, block, rows_per_step, first, start, stop, lowest):  # type: ignore[no-untyped-def]
+@compiled(
+    "int64[:, ::1](float64[:, ::1], int64[::1], int64, int64[::1], int64, int64, int64, boolean)"
+)
+def pair_counts(columns, block, rows_per_step, first, start, stop, lowest, squares):  # type: ignore[no-untyped-def]
     """Pairs of one row of `block` and one column ``start <= j < stop``, ``j >= first[row]``.
 
     ``columns[c]`` holds coordinate c of all vectors; `rows_per_step` coordinates make one
-    embedding step. Returns counts (n_dimensions, N_BINS) of the maximum norm by `bin_edges`, for
-    the dimensions from `lowest` on.
+    embedding step. Returns counts (n_dimensions, N_BINS) by `bin_edges`, of the maximum norm or of
+    the squared Euclidean distance, for the dimensions from `lowest` on.
     """
     n_dimensions = columns.shape[0] // rows_per_step
     counts = np.zeros((n_dimensions - lowest + 1, _LANES, N_BINS), dtype=np.int64)
@@ -45,12 +47,13 @@ def pair_counts(columns, block, rows_per_step, first, start, stop, lowest):  # t
         low = max(start, first[i])
         while low < stop:
             size = min(_CHUNK, stop - low)
+            distance[:size] = 0.0
             for m in range(n_dimensions):
                 for c in range(m * rows_per_step, (m + 1) * rows_per_step):
                     here, other = columns[c, i], columns[c, low : low + size]
-                    if c == 0:
+                    if squares:
                         for k in range(size):
-                            distance[k] = abs(here - other[k])
+                            distance[k] += (here - other[k]) ** 2
                     else:
                         for k in range(size):
                             distance[k] = max(distance[k], abs(here - other[k]))
