@@ -204,6 +204,11 @@ def correlation_dimension(
     slopes. The correlation entropy per time unit is
     :math:`K_2 = \ln [C_m(r) / C_{m+1}(r)] / (\tau\,dt)` in the same windows.
 
+    Where small distances show white noise of 1.5 to 25 % of the standard deviation, pairs are
+    counted with a Gaussian kernel instead, under which Gaussian noise is a known factor
+    :math:`(1 + \sigma^2 / h^2)^{-m/2}` of the sums: its level is fitted and it is divided out. The
+    interval then holds what the choice of the level changes, too.
+
     Parameters
     ----------
     data : anything `takens.data.as_recording` accepts
@@ -229,7 +234,8 @@ def correlation_dimension(
     Notes
     -----
     A finite value does *not* establish determinism: power-law noise has one too, on time scales
-    longer than the Theiler window (Osborne and Provenzale 1989). The entropy is that of the largest
+    longer than the Theiler window (Osborne and Provenzale 1989). Noise that is divided out is taken
+    to be white, Gaussian and added by the instrument; noise inside the rule is not. The entropy is that of the largest
     embedding dimension and comes down to :math:`K_2` from above. Cost: about 1.3 ns for each pair
     and dimension, five to seven dimensions; beyond 60 million pairs every second or third state is
     compared with all others, beyond 30,000 states the record is thinned.
@@ -239,7 +245,7 @@ def correlation_dimension(
     Grassberger and Procaccia (1983), Physica D 9, 189, and Phys. Rev. A 28, 2591 (entropy); Theiler
     (1986), Phys. Rev. A 34, 2427; Eckmann and Ruelle (1992), Physica D 56, 185; Osborne and
     Provenzale (1989), Physica D 35, 357; Deshmukh et al. (2021), Chaos 31, 123102 (ensembles of
-    slopes).
+    slopes); Diks (1996), Phys. Rev. E 53, R4263, and Yu et al. (2000), Phys. Rev. E 61, 3750 (noise).
 
     Examples
     --------
