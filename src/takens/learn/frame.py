@@ -107,7 +107,7 @@ def fit_frame(segments: Segments, max_coordinates: int) -> tuple[HostFrame, tupl
     kept = min(max_coordinates, int(np.searchsorted(share, 0.99)) + 1, len(singular))
     finding = Finding(
         code="reduced-columns",
-        text=f"{dim} columns were reduced to {kept} principal components, which hold "
+        text=f"{dim} columns were reduced to {kept} principal components for a model, which hold "
         f"{share[kept - 1]:.0%} of the training variance.",
         action="What the other components do is not forecast beyond their mean.",
     )

@@ -132,7 +132,8 @@ def observable(data: Any) -> Observable:
         Finding(
             "principal-components",
             f"{int(alive.sum())} columns were standardised and reduced to {n_kept} principal "
-            f"component(s), which carry {share[:n_kept].sum():.0%} of their variance.",
+            f"{'component' if n_kept == 1 else 'components'}, which carry "
+            f"{share[:n_kept].sum():.0%} of their variance.",
             "Give one column to analyse it alone.",
             "note" if share[:n_kept].sum() >= 0.9 else "caution",
         )
