@@ -1,4 +1,11 @@
-"""Candidate terms of equations: recipes, and what they become over the columns of some data."""
+"""Candidate terms of equations: recipes, and what they become over the columns of some data.
+
+Systems made of terms need JAX, and are imported when first used.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 from takens.learn.terms.library import AbstractLibrary as AbstractLibrary
 from takens.learn.terms.library import Delays as Delays
@@ -8,3 +15,19 @@ from takens.learn.terms.library import Polynomials as Polynomials
 from takens.learn.terms.terms import Terms as Terms
 from takens.learn.terms.written import Expressions as Expressions
 from takens.learn.terms.written import Functions as Functions
+
+if TYPE_CHECKING:
+    from takens.learn.terms.system import AbstractTermSystem as AbstractTermSystem
+    from takens.learn.terms.system import RationalFlow as RationalFlow
+    from takens.learn.terms.system import TermFlow as TermFlow
+    from takens.learn.terms.system import TermMap as TermMap
+
+_SYSTEMS = ("AbstractTermSystem", "RationalFlow", "TermFlow", "TermMap")
+
+
+def __getattr__(name: str) -> Any:
+    if name in _SYSTEMS:
+        from takens.learn.terms import system
+
+        return getattr(system, name)
+    raise AttributeError(f"module 'takens.learn.terms' has no attribute {name!r}")
