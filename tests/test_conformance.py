@@ -17,6 +17,7 @@ from takens.core.system import (
     AbstractSystem,
     parameter,
 )
+from takens.learn.terms import Delays, Expressions, Polynomials, RationalFlow, TermFlow, TermMap
 
 RNG = np.random.default_rng(7)
 SIGNAL = np.sin(0.3 * np.arange(400)) + 0.3 * RNG.normal(size=400)
@@ -260,7 +261,19 @@ def observed_map():
     return learn.NVAR(n_lags=2, spacing=1, degree=2).fit(10 + SIGNAL).model.in_units()
 
 
-# Maps made from other systems: a maker, and a state where the map is smooth.
+def of_terms(kind):
+    cubic = Polynomials(3).over(("x", "y"))
+    small = np.random.default_rng(0).normal(scale=0.1, size=(len(cubic), 2))
+    if kind == "RationalFlow":
+        lower = Expressions("x^2", "y^2").over(("x", "y"))
+        return RationalFlow(small, [[0.3, 0.1], [0.2, 0.4]], cubic, lower)
+    if kind == "TermMap":
+        delayed = Delays((2,), Polynomials(2)).over(("x",))
+        return TermMap(np.linspace(-0.3, 0.3, len(delayed))[:, None], delayed)
+    return TermFlow(small, cubic)
+
+
+# Systems made from others, or from terms: a maker, and a state where the map is smooth.
 DERIVED = {
     "Iterate": (lambda: dynamics.iterate(systems.HenonMap(), 3), [0.3, 0.1]),
     "Stroboscope": (lambda: dynamics.stroboscopic_map(systems.Lorenz63(), 0.1), [1.0, 2.0, 20.0]),
@@ -269,6 +282,9 @@ DERIVED = {
         [-5.0, 0.02],
     ),
     "ObservedMap": (observed_map, [9.9, 10.2]),
+    "TermFlow": (lambda: of_terms("TermFlow"), [0.3, -0.2]),
+    "RationalFlow": (lambda: of_terms("RationalFlow"), [0.3, -0.2]),
+    "TermMap": (lambda: of_terms("TermMap"), [0.3, -0.2, 0.1]),
 }
 
 

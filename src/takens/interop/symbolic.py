@@ -14,6 +14,7 @@ from takens.core import InvalidInput, WrongKind
 from takens.core.system import AbstractFlow, AbstractMap, AbstractSystem
 from takens.interop.equations import Kind, SymbolicSystem, number, sympy_module
 from takens.learn.maps import AbstractDelayMap, ObservedMap
+from takens.learn.terms.system import AbstractTermSystem
 from takens.systems.algebra import Algebra, objects
 from takens.systems.expressions import parameter_arrays, rule
 from takens.systems.known import AbstractKnown
@@ -142,7 +143,7 @@ def _observed_step(model: AbstractDelayMap, n: Any, y: Any, u: Any) -> Any:
 
 def _input_names(system: AbstractSystem, n_inputs: int | None) -> tuple[str, ...]:
     if n_inputs is None:
-        if isinstance(system, AbstractKnown):
+        if isinstance(system, (AbstractKnown, AbstractTermSystem)):
             return system.inputs
         n_inputs = system.n_inputs if isinstance(system, AbstractDelayMap) else 0
     return tuple(f"u{i}" for i in range(n_inputs)) if n_inputs != 1 else ("u",)

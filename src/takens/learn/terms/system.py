@@ -48,14 +48,26 @@ def _weighted(theta: Any, coefficients: Any) -> Any:
 
 def _checked(what: str, coefficients: Any, terms: Terms, laws: tuple[str, ...]) -> None:
     expected = (len(terms), len(laws))
-    if not isinstance(terms, Terms):
-        raise InvalidInput(
-            f"terms = {terms!r}; expected Terms. A library becomes terms by `over(states)`."
-        )
     if np.shape(coefficients)[-2:] != expected:
         raise InvalidInput(
             f"{what} has shape {np.shape(coefficients)}; expected {expected}: a row for each term, "
             f"a column for each of {list(laws)}."
+        )
+
+
+def _made(terms: Any) -> None:
+    if not isinstance(terms, Terms):
+        raise InvalidInput(
+            f"terms = {terms!r}; expected Terms. A library becomes terms by `over(states)`."
+        )
+
+
+def _flow_terms(terms: Any) -> None:
+    _made(terms)
+    if terms.delays:
+        raise InvalidInput(
+            f"the terms need the earlier values {list(terms.columns[len(terms.states) :])}, which "
+            "are no part of a flow's state. Take TermMap, or terms without delays."
         )
 
 
@@ -67,8 +79,8 @@ def _sum_text(terms: Terms, column: Any, digits: int) -> str:
             continue
         size = f"{abs(value):.{digits}g}"
         piece = size if name == "1" else (name if size == "1" else f"{size}*{name}")
-        if name.startswith("-") or name.startswith("1/"):
-            piece = f"{size}*({name})" if name[0] == "-" else size + name[1:]
+        if name.startswith("1/"):
+            piece = size + name[1:]
         sign = ("-" if value < 0 else "") if not shown else (" - " if value < 0 else " + ")
         shown += sign + piece
     return shown or "0"
@@ -132,8 +144,8 @@ class TermFlow(AbstractFlow, AbstractTermSystem):
 
     def __check_init__(self) -> None:
         """Refuse shapes that do not fit, before anything is traced."""
-        _checked("coefficients", self.coefficients, self.terms, self.laws)
         _flow_terms(self.terms)
+        _checked("coefficients", self.coefficients, self.terms, self.laws)
         for pair in self.velocities:
             if len(pair) != 2 or pair[0] == pair[1] or not set(pair) <= set(self.names):
                 raise InvalidInput(
@@ -190,14 +202,6 @@ class TermFlow(AbstractFlow, AbstractTermSystem):
         )
 
 
-def _flow_terms(terms: Terms) -> None:
-    if terms.delays:
-        raise InvalidInput(
-            f"the terms need the earlier values {list(terms.columns[len(terms.states) :])}, which "
-            "are no part of a flow's state. Take TermMap, or terms without delays."
-        )
-
-
 class RationalFlow(AbstractFlow, AbstractTermSystem):
     r"""A flow whose rates are quotients, :math:`\dot x_i = \theta a_i / (1 + \varphi b_i)`.
 
@@ -246,9 +250,10 @@ class RationalFlow(AbstractFlow, AbstractTermSystem):
 
     def __check_init__(self) -> None:
         """Refuse shapes that do not fit, before anything is traced."""
+        _flow_terms(self.terms)
+        _flow_terms(self.lower_terms)
         _checked("numerator", self.numerator, self.terms, self.laws)
         _checked("denominator", self.denominator, self.lower_terms, self.laws)
-        _flow_terms(self.terms)
         columns = (self.terms.states, self.terms.inputs, self.terms.delays)
         lower = self.lower_terms
         if (lower.states, lower.inputs, lower.delays) != columns:
@@ -324,6 +329,7 @@ class TermMap(AbstractMap, AbstractTermSystem):
 
     def __check_init__(self) -> None:
         """Refuse shapes that do not fit, before anything is traced."""
+        _made(self.terms)
         _checked("coefficients", self.coefficients, self.terms, self.laws)
 
     @property
@@ -367,4 +373,3 @@ class TermMap(AbstractMap, AbstractTermSystem):
         """
         used = _used(self.coefficients)
         return TermMap(self.coefficients[..., used, :], self.terms.select(used), units=self.units)
-
