@@ -131,7 +131,8 @@ def test_a_mechanical_system():
         flow.vector_field(0.0, jnp.array([0.3, 2.0])),
         [2.0, -9.81 * np.sin(0.3) - 0.2], rtol=1e-14,
     )  # fmt: skip
-    undamped = TermFlow([[-9.81], [0.0], [0.0]], terms, velocities=(("angle", "rate"),))
+    undamped = TermFlow([[-9.81], [0.0], [0.0]], terms, velocities=(("angle", "rate"),),
+                        integrator=RungeKutta(0.02))  # fmt: skip
     orbit = dynamics.trajectory(undamped, [1.0, 0.0], np.linspace(0, 3, 7))
     energy = orbit.states[:, 1] ** 2 / 2 - 9.81 * np.cos(orbit.states[:, 0])
     np.testing.assert_allclose(energy, energy[0], atol=1e-6)

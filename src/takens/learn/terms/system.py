@@ -226,8 +226,8 @@ class RationalFlow(AbstractFlow, AbstractTermSystem):
 
     Notes
     -----
-    Where a denominator passes through zero the rate is infinite, and an orbit that comes there
-    becomes NaN.
+    Where a denominator passes through zero the rate is infinite. With error control an orbit that
+    comes there becomes NaN; fixed steps may jump across.
 
     Examples
     --------
