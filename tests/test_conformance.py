@@ -33,6 +33,7 @@ ESTIMATORS = {
     "NVAR": learn.NVAR(),
     "Analog": learn.Analog(),
     "KramersMoyal": learn.KramersMoyal(),
+    "DiffusionLaw": learn.DiffusionLaw(),
 }
 RESULTS = {
     "ZeroOneTest": lambda: dynamics.zero_one_test(
@@ -163,6 +164,7 @@ RESULTS = {
     "TippingProbabilities": lambda: dynamics.tipping_probabilities(
         np.array([0, 0, 1, -1]), np.array([0, 1, 1, -1])
     ),
+    "StochasticLaw": lambda: learn.DiffusionLaw().fit(SIGNAL).diagnostics["law"],
     "KramersMoyalCoefficients": lambda: learn.KramersMoyal().fit(SIGNAL).diagnostics["law"],
     "Backtest": lambda: validate.backtest(SIGNAL, estimators=[learn.Persistence()]),
     "LongRun": lambda: validate.long_run(

@@ -15,21 +15,24 @@ from takens.learn.nvar import NVAR as NVAR
 from takens.learn.persistence import Persistence as Persistence
 from takens.learn.simulate import HostedSystem as HostedSystem
 from takens.learn.simulate import simulate as simulate
+from takens.learn.stochastic import DiffusionLaw as DiffusionLaw
 from takens.learn.stochastic import KramersMoyal as KramersMoyal
 from takens.learn.stochastic import KramersMoyalCoefficients as KramersMoyalCoefficients
+from takens.learn.stochastic import StochasticLaw as StochasticLaw
 
 if TYPE_CHECKING:
     from takens.learn.maps import AbstractDelayMap as AbstractDelayMap
     from takens.learn.maps import Frame as Frame
     from takens.learn.maps import ObservedMap as ObservedMap
     from takens.learn.stochastic.systems import GridDiffusion as GridDiffusion
+    from takens.learn.stochastic.systems import PolynomialDiffusion as PolynomialDiffusion
 
 _SYSTEMS = (
     "AbstractDelayMap",
     "Frame",
     "ObservedMap",
 )  # need JAX, and are imported when first used
-_DIFFUSIONS = ("GridDiffusion",)  # likewise
+_DIFFUSIONS = ("GridDiffusion", "PolynomialDiffusion")  # likewise
 
 
 def __getattr__(name: str) -> Any:

@@ -3,4 +3,6 @@
 from takens.learn.stochastic.coefficients import (
     KramersMoyalCoefficients as KramersMoyalCoefficients,
 )
+from takens.learn.stochastic.diffusion_law import DiffusionLaw as DiffusionLaw
 from takens.learn.stochastic.kramers_moyal import KramersMoyal as KramersMoyal
+from takens.learn.stochastic.law import StochasticLaw as StochasticLaw

@@ -79,3 +79,51 @@ def _cubic(s: Any) -> Any:
         ((-1.5 * s + 2) * s + 0.5) * s,
         (0.5 * s - 0.5) * s * s,
     ])  # fmt: skip
+
+
+class PolynomialDiffusion(AbstractDiffusion):
+    r"""A diffusion on a line whose drift and squared noise are sums of powers.
+
+    .. math:: dX = \sum_k a_k X^{p_k} dt + \sqrt{\textstyle\sum_k c_k X^{q_k}} \, dW
+
+    Parameters
+    ----------
+    drift_coefficients : array, shape (drift_term,)
+        :math:`a_k`, per time unit.
+    noise_coefficients : array, shape (noise_term,)
+        :math:`c_k`, squared state units per time unit at power zero.
+    drift_powers, noise_powers : tuple of int
+        :math:`p_k` and :math:`q_k`.
+    names : tuple of str
+    integrator : AbstractStochasticIntegrator
+
+    Notes
+    -----
+    Where the sum under the root is negative the noise is zero, as in a full truncation scheme
+    (Lord, Koekkoek and van Dijk, Quant. Finance 10, 177, 2010).
+    """
+
+    drift_coefficients: Float[Array, " drift_term"] = parameter()
+    noise_coefficients: Float[Array, " noise_term"] = parameter()
+    drift_powers: tuple[int, ...] = eqx.field(static=True)
+    noise_powers: tuple[int, ...] = eqx.field(static=True)
+    names: tuple[str, ...] = eqx.field(static=True)
+    integrator: AbstractStochasticIntegrator = EulerMaruyama(0.01)
+
+    def drift(self, t: Any, x: Any, u: Any = None) -> Any:
+        """The sum of powers."""
+        return _sum(self.drift_coefficients, self.drift_powers, x)
+
+    def diffusion(self, t: Any, x: Any, u: Any = None) -> Any:
+        """The root of the sum of powers, shape (1, 1)."""
+        square = _sum(self.noise_coefficients, self.noise_powers, x)
+        safe = jnp.where(square > 0, square, 1.0)  # so that no derivative is infinite times zero
+        root = jnp.where(square > 0, jnp.sqrt(safe), 0.0 * square)
+        return root[:, None]
+
+
+def _sum(coefficients: Any, powers: tuple[int, ...], x: Any) -> Any:
+    total = 0.0 * x  # keeps a NaN state NaN
+    for number, power in enumerate(powers):
+        total = total + coefficients[number] * x**power
+    return total
