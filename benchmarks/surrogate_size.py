@@ -28,6 +28,17 @@ def linear(n: int, seed: int, *coefficients: float) -> Array:
     return lfilter([1.0], [1.0, *(-c for c in coefficients)], noise)[1000:]
 
 
+def arma(n: int, seed: int, past: tuple[float, ...], shock: float) -> Array:
+    noise = np.random.default_rng(seed).normal(size=n + 1000)
+    return lfilter([1.0, shock], [1.0, *(-c for c in past)], noise)[1000:]
+
+
+def sine(n: int, seed: int) -> Array:
+    """Of Rayleigh amplitude and uniform phase: a Gaussian process with one line."""
+    a, b = np.random.default_rng([seed, 2]).normal(size=2)
+    return a * np.cos(0.6 * np.arange(n)) + b * np.sin(0.6 * np.arange(n))
+
+
 RESONANCE = (2 * 0.97 * np.cos(2 * np.pi * 0.1), -(0.97**2))
 PROCESSES = {
     "white": lambda n, seed: linear(n, seed),
@@ -36,6 +47,12 @@ PROCESSES = {
     "AR(2) resonant": lambda n, seed: linear(n, seed, *RESONANCE),
     "cube of AR(1) 0.7": lambda n, seed: linear(n, seed, 0.7) ** 3,
     "exp of AR(1) 0.7": lambda n, seed: np.exp(0.7 * linear(n, seed, 0.7)),
+    "ARMA(2, 1)": lambda n, seed: arma(n, seed, (1.2, -0.5), 0.7),
+    "ARMA(1, 1), nearly cancelled": lambda n, seed: arma(n, seed, (0.95,), -0.7),
+    "sine of random phase and noise": lambda n, seed: sine(n, seed) + linear(n, seed),
+    "cube of AR(1) 0.9": lambda n, seed: linear(n, seed, 0.9) ** 3,
+    "exp of AR(1) 0.9": lambda n, seed: np.exp(0.43 * linear(n, seed, 0.9)),
+    "cube of AR(2) resonant": lambda n, seed: linear(n, seed, *RESONANCE) ** 3,
     "AR(1) 0.5 about a slow wave": lambda n, seed: (
         linear(n, seed, 0.5) + 2 * np.sin(2 * np.pi * (1.3 * np.arange(n) / n + seed / 7))
     ),
@@ -48,7 +65,10 @@ PROCESSES = {
 }
 LINEAR = ("AR(1) 0.5", "AR(1) 0.9", "AR(2) resonant")
 LENSED = ("cube of AR(1) 0.7", "exp of AR(1) 0.7")
+MIXED = ("ARMA(2, 1)", "ARMA(1, 1), nearly cancelled", "sine of random phase and noise")
+STRONG = ("cube of AR(1) 0.9", "exp of AR(1) 0.9", "cube of AR(2) resonant")
 CASES = [
+    *(("linear", name) for name in (*LINEAR, *MIXED, *LENSED, *STRONG)),
     ("shuffle", "white"),
     *(("phase", name) for name in LINEAR),
     *(("aaft", name) for name in (*LINEAR, *LENSED)),

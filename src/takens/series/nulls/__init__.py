@@ -12,10 +12,12 @@ from takens.series.nulls.fourier import Phase as Phase
 from takens.series.nulls.fourier import Shuffle as Shuffle
 from takens.series.nulls.gaps import Gapped as Gapped
 from takens.series.nulls.gaps import Uneven as Uneven
+from takens.series.nulls.linear import Linear as Linear
 from takens.series.nulls.nonstationary import TruncatedFourier as TruncatedFourier
 from takens.series.nulls.nonstationary import Wavelet as Wavelet
 
 NULLS: dict[str, type[AbstractNull]] = {
+    "linear": Linear,
     "iaaft": IAAFT,
     "aaft": AAFT,
     "phase": Phase,
