@@ -1,6 +1,6 @@
 """How often does a surrogate test reject a null that is true?
 
-    python benchmarks/surrogate_size.py [--runs 1000] [--length 256] [--only NULL/PROCESS]
+    python benchmarks/surrogate_size.py [--runs 1000] [--length 256] [--first 0] [--only NULL/PROCESS]
 
 Every process satisfies the null it is tested under; at 19 surrogates and one side a test should
 reject 5 % of the records. Prints one line for each null, process and statistic: the share rejected
@@ -33,6 +33,14 @@ def arma(n: int, seed: int, past: tuple[float, ...], shock: float) -> Array:
     return lfilter([1.0, shock], [1.0, *(-c for c in past)], noise)[1000:]
 
 
+def coupled(n: int, seed: int) -> Array:
+    """Two columns: the first, of coefficient 0.9, drives the second, of 0.7, one step later."""
+    noise = np.random.default_rng(seed).normal(size=(n + 1000, 2))
+    first = lfilter([1.0], [1.0, -0.9], noise[:, 0])
+    second = lfilter([1.0], [1.0, -0.7], noise[:, 1] + 0.5 * np.r_[0.0, first[:-1]])
+    return np.stack([first, second], axis=1)[1000:]
+
+
 def sine(n: int, seed: int) -> Array:
     """Of Rayleigh amplitude and uniform phase: a Gaussian process with one line."""
     a, b = np.random.default_rng([seed, 2]).normal(size=2)
@@ -60,6 +68,7 @@ PROCESSES = {
     "noisy cycle": lambda n, seed: (
         np.sin(0.3 * np.arange(n) + seed) + 0.2 * np.random.default_rng(seed).normal(size=n)
     ),
+    "two AR(1), coupled": lambda n, seed: coupled(n, seed),
     "AR(1) 0.9, 10 % missing": lambda n, seed: holes(linear(n, seed, 0.9), seed, 0.1),
     "AR(1) 0.9, 40 % missing": lambda n, seed: holes(linear(n, seed, 0.9), seed, 0.4),
 }
@@ -70,6 +79,7 @@ STRONG = ("cube of AR(1) 0.9", "exp of AR(1) 0.9", "cube of AR(2) resonant")
 CASES = [
     *(("linear", name) for name in (*LINEAR, *MIXED, *LENSED, *STRONG)),
     ("shuffle", "white"),
+    *((null, "two AR(1), coupled") for null in ("linear", "phase", "iaaft")),
     *(("phase", name) for name in LINEAR),
     *(("aaft", name) for name in (*LINEAR, *LENSED)),
     *(("iaaft", name) for name in (*LINEAR, *LENSED)),
@@ -88,7 +98,7 @@ def holes(x: Array, seed: int, share: float) -> Array:
 
 def prediction_error(x: Array) -> float:
     try:
-        vectors = delay_vectors((x[:, None],), 2, 1)
+        vectors = delay_vectors((x.reshape(len(x), -1),), 2, 1)
     except InvalidInput:
         return float("nan")
     return local_prediction_error(vectors, lead=1, theiler=2)
@@ -110,6 +120,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=1000)
     parser.add_argument("--length", type=int, default=256)
+    parser.add_argument("--first", type=int, default=0, help="seed of the first record")
     parser.add_argument("--only", default="")
     asked = parser.parse_args()
     print(f"{asked.runs} runs of {asked.length} samples, 19 surrogates, nominal 5 %", flush=True)
@@ -117,7 +128,7 @@ def main() -> None:
         if asked.only not in f"{null}/{process}":
             continue
         start, hits = time.process_time(), np.zeros(len(STATISTICS))
-        for seed in range(asked.runs):
+        for seed in range(asked.first, asked.first + asked.runs):
             x = PROCESSES[process](asked.length, seed)
             found = surrogate_tests(x, STATISTICS, null=null, n_surrogates=19, seed=seed)
             hits += [test.p_value <= 0.05 for test in found]

@@ -265,7 +265,7 @@ def test_uneven_times_are_taken_as_they_are() -> None:
 
 def test_nulls_are_named_or_given_with_settings() -> None:
     assert null_named(IAAFT(max_steps=5)) == ("iaaft", IAAFT(max_steps=5))
-    with pytest.raises(InvalidInput, match="null = 'white'; expected one of iaaft"):
+    with pytest.raises(InvalidInput, match="null = 'white'; expected one of linear, iaaft"):
         surrogate_test(henon(100), np.mean, null="white")
 
     @dataclasses.dataclass(frozen=True)

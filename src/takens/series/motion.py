@@ -299,6 +299,7 @@ def kind_of_motion(
             "prediction error": (error, "less"),
             "time asymmetry": (asymmetry, "greater"),
         },
+        null="iaaft",
         n_surrogates=n_surrogates,
         seed=seed,
     )

@@ -90,7 +90,7 @@ def _spectrum_error(record: np.ndarray, made: np.ndarray) -> float:
 def surrogate_data(
     data: Any,
     *,
-    null: str | AbstractNull = "iaaft",
+    null: str | AbstractNull = "linear",
     n_surrogates: int = 39,
     max_samples: int = 100_000,
     seed: int = 0,

@@ -152,7 +152,9 @@ class Vector(AbstractAutoregression):
         companion[:, d:, :-d] = np.eye((p - 1) * d)
         radius = np.abs(np.linalg.eigvals(companion)).max(axis=1)
         shrink = np.minimum(1.0, _STABLE / np.maximum(radius, 1e-300))
-        return np.asarray(matrix * np.repeat(shrink[:, None] ** np.arange(1, p + 1), d, axis=1)[:, None])
+        return np.asarray(
+            matrix * np.repeat(shrink[:, None] ** np.arange(1, p + 1), d, axis=1)[:, None]
+        )
 
     def run(
         self, coefficients: np.ndarray, innovations: np.ndarray, rng: np.random.Generator
@@ -190,7 +192,7 @@ def autoregression(rows: np.ndarray, order: int | None) -> AbstractAutoregressio
         for p in range(1, most + 1):
             model = Vector(p, dim)
             error = model.innovations(model.fit(centred[None])[0], centred)[:, p:]
-            scores.append(n * np.linalg.slogdet(error @ error.T / n)[1] + 2 * p * dim**2)
+            scores.append(n * np.linalg.slogdet(error @ error.T / (n - p))[1] + 2 * p * dim**2)
             if p > int(np.argmin(scores)) + 4:
                 break
         order = 1 + int(np.argmin(scores))
