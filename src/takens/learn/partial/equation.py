@@ -1,0 +1,258 @@
+"""One equation: which terms, which coefficients, and how sure."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import math
+
+import numpy as np
+
+from takens.learn.partial.selection import Equations, criterion, penalty, search
+from takens.learn.partial.terms import PDETerm
+from takens.learn.partial.weak import Weak, Whitener, score_covariance
+
+ROUNDS = 8  # of weighting and selection
+REWEIGHTED = 2  # solutions of one support, each with the covariance of the one before
+LARGEST_TRIED = 6  # terms of the supports that are compared at their own covariance
+Support = tuple[int, ...]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class LearnedEquation:
+    """The law of one component.
+
+    Parameters
+    ----------
+    coefficients, standard_errors, inclusion : array, shape (term,)
+        Zero outside the law; inclusion is the weight of the laws that hold the term, of all that
+        were compared.
+    support : tuple of int
+        Terms in the law.
+    covariance : array, shape (term in the law, term in the law)
+    dispersion : float
+        Mean square of the whitened residual: 1 where it is the noise of the data and nothing else.
+    explained : float
+        Share of the rate of change, beyond noise, that the law accounts for.
+    n_tests : int
+    """
+
+    coefficients: np.ndarray
+    standard_errors: np.ndarray
+    inclusion: np.ndarray
+    support: Support
+    covariance: np.ndarray
+    dispersion: float
+    explained: float
+    n_tests: int
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Weighted:
+    """Normal equations at the residual covariance of one law."""
+
+    equations: Equations
+    whiteners: tuple[Whitener, ...]
+    log_determinant: float
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Problem:
+    """All that is known of one component's rate of change.
+
+    Parameters
+    ----------
+    weak : tuple of Weak
+        One per record.
+    features : tuple of PDETerm
+        Candidates, orders with time first; the left side is the last.
+    sigma : array, shape (component,)
+    gamma : float
+        Of the extended criterion.
+    """
+
+    weak: tuple[Weak, ...]
+    features: tuple[PDETerm, ...]
+    sigma: np.ndarray
+    gamma: float
+
+    @functools.cached_property
+    def rows(self) -> tuple[np.ndarray, ...]:
+        """Weak form of every feature, for every record."""
+        return tuple(w.project(self.features) for w in self.weak)
+
+    @functools.cached_property
+    def noise(self) -> tuple[np.ndarray, ...]:
+        """Covariance of the noise of the features' monomials, for every record."""
+        powers = tuple(sorted({f.powers for f in self.features}))
+        place = [powers.index(f.powers) for f in self.features]
+        return tuple(w.noise(powers)[np.ix_(place, place)] for w in self.weak)
+
+    @property
+    def count(self) -> int:
+        """Test functions of all records."""
+        return sum(w.n_tests for w in self.weak)
+
+    @property
+    def n_terms(self) -> int:
+        """Candidates."""
+        return len(self.features) - 1
+
+    def weighted(self, coefficients: np.ndarray) -> Weighted:
+        """Normal equations, whitened by the covariance of the residual of a law."""
+        row = np.append(-coefficients, 1.0)
+        size = len(self.features)
+        gram, noise, logs, made = np.zeros((size, size)), np.zeros((size, size)), 0.0, []
+        for weak, rows, spread in zip(self.weak, self.rows, self.noise, strict=True):
+            white = Whitener.of(weak, self.features, row, spread)
+            flat = rows[weak.kept]
+            gram += flat.T @ white.solve(rows)[weak.kept]
+            noise += white.noise_gram(self.features, spread)
+            logs += white.log_determinant()
+            made.append(white)
+        return Weighted(Equations((gram + gram.T) / 2, noise, self.count), tuple(made), logs)
+
+    def dispersion(self, weighted: Weighted) -> float:
+        """Of the residual of all candidates together; more than one where weights are too large."""
+        equations = weighted.equations
+        scale = np.sqrt(np.diag(equations.gram))
+        part = equations.gram / np.outer(scale, scale)
+        solved = np.linalg.lstsq(part[:-1, :-1], part[:-1, -1], rcond=1e-10)[0]
+        rest = equations.residual(solved * scale[-1] / scale[:-1])
+        return max(1.0, rest / max(self.count - self.n_terms, 1))
+
+    def everything(self, weighted: Weighted) -> np.ndarray:
+        """Least squares on all candidates, without the correction: biased, but never wild."""
+        gram = weighted.equations.gram
+        scale = np.sqrt(np.diag(gram))
+        part = gram / np.outer(scale, scale)
+        solved = np.linalg.lstsq(part[:-1, :-1], part[:-1, -1], rcond=1e-10)[0]
+        return np.asarray(solved * scale[-1] / scale[:-1])
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Trial:
+    """A law solved at its own residual covariance."""
+
+    support: Support
+    coefficients: np.ndarray
+    weighted: Weighted
+    value: float
+    seen: dict[Support, float]
+
+
+def settled(problem: Problem, start: np.ndarray) -> tuple[Support, dict[Support, float], float]:
+    """Weight, select, and weight again until the support repeats itself."""
+    support: Support = ()
+    weighted = problem.weighted(start)
+    seen: dict[Support, float] = {}
+    dispersion = 1.0
+    for n in range(ROUNDS):
+        dispersion = problem.dispersion(weighted)
+        found, seen = search(weighted.equations, ((), support), dispersion, problem.gamma)
+        if n and found == support:
+            break
+        support = found
+        weighted = problem.weighted(weighted.equations.solve(support))
+    return support, seen, dispersion
+
+
+def tried(problem: Problem, support: Support, start: np.ndarray, dispersion: float) -> Trial | None:
+    """A support at its own covariance, with its criterion: supports can then be compared.
+
+    Minus twice the likelihood holds the determinant of the covariance, which grows with the
+    coefficients of high derivatives, and the squared residual.
+    """
+    coefficients = start
+    for _ in range(REWEIGHTED):
+        weighted = problem.weighted(coefficients)
+        if not math.isfinite(criterion(weighted.equations, support, 1.0, problem.gamma)):
+            return None
+        coefficients = weighted.equations.solve(support)
+    value = weighted.log_determinant + problem.count * math.log(dispersion)
+    value += weighted.equations.residual(coefficients) / dispersion
+    value += penalty(weighted.equations, support, problem.gamma)
+    return Trial(support, coefficients, weighted, value, {})
+
+
+def best_of_each_size(seen: dict[Support, float]) -> list[Support]:
+    """The supports of least criterion with one term, two, and so on."""
+    best: dict[int, Support] = {}
+    for support, value in seen.items():
+        size = len(support)
+        if size <= LARGEST_TRIED and (size not in best or value < seen[best[size]]):
+            best[size] = support
+    return [s for s in best.values() if math.isfinite(seen[s])]
+
+
+def learn_equation(problem: Problem) -> LearnedEquation:
+    """Select from several starts, compare the finalists at their own covariance, and judge."""
+    nothing = np.zeros(problem.n_terms)
+    first = problem.weighted(nothing)
+    supports: set[Support] = set()
+    dispersion = math.inf
+    for start in (nothing, problem.everything(first)):
+        support, seen, spread = settled(problem, start)
+        dispersion = min(dispersion, spread)
+        supports |= {support, *best_of_each_size(seen)}
+    best: Trial | None = None
+    for _ in range(3):
+        pool = [tried(problem, s, _start(problem, first, s), dispersion) for s in supports]
+        found = [t for t in pool if t is not None]
+        if best is not None:
+            found.append(best)
+        now = min(found, key=lambda t: t.value)
+        if best is not None and now.support == best.support:
+            break
+        choice, seen = search(now.weighted.equations, (now.support,), dispersion, problem.gamma)
+        best = dataclasses.replace(now, seen=seen)
+        if choice == now.support:
+            break
+        supports = {choice}
+    assert best is not None
+    return judged(problem, best)
+
+
+def _start(problem: Problem, weighted: Weighted, support: Support) -> np.ndarray:
+    """Least squares on a support, uncorrected."""
+    full = np.zeros(problem.n_terms)
+    if support:
+        index = list(support)
+        gram = weighted.equations.gram
+        full[index] = np.linalg.lstsq(gram[np.ix_(index, index)], gram[index, -1], rcond=None)[0]
+    return full
+
+
+def judged(problem: Problem, trial: Trial) -> LearnedEquation:
+    """Covariance of the coefficients and the share explained, at the chosen law."""
+    support, equations = list(trial.support), trial.weighted.equations
+    rest = equations.residual(trial.coefficients)
+    dispersion = rest / max(problem.count - len(support), 1)
+    covariance = np.zeros((len(support), len(support)))
+    if support:
+        row = np.append(-trial.coefficients, 1.0)
+        score = np.zeros_like(covariance)
+        for weak, rows, white in zip(problem.weak, problem.rows, trial.weighted.whiteners, strict=True):
+            weights = white.solve(rows[..., support])
+            score += score_covariance(weak, problem.features, row, weights, problem.sigma)
+        inverse = np.linalg.inv(equations.moment[np.ix_(support, support)])
+        covariance = inverse @ score @ inverse * max(1.0, dispersion)
+    errors, inclusion = np.zeros(problem.n_terms), np.zeros(problem.n_terms)
+    errors[support] = np.sqrt(np.diag(covariance))
+    least = min(trial.seen.values())
+    total = 0.0
+    for other, value in trial.seen.items():
+        weight = math.exp(-min(value - least, 700.0) / 2)
+        inclusion[list(other)] += weight
+        total += weight
+    beyond = max(float(equations.moment[-1, -1]), 1e-300)
+    return LearnedEquation(
+        coefficients=trial.coefficients,
+        standard_errors=errors,
+        inclusion=inclusion / total,
+        support=trial.support,
+        covariance=covariance,
+        dispersion=dispersion,
+        explained=1 - max(rest - problem.count, 0.0) / beyond if support else 0.0,
+        n_tests=problem.count,
+    )
