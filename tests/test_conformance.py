@@ -22,6 +22,14 @@ from takens.learn.terms import Delays, Expressions, Polynomials, RationalFlow, T
 RNG = np.random.default_rng(7)
 SIGNAL = np.sin(0.3 * np.arange(400)) + 0.3 * RNG.normal(size=400)
 
+HEAT = learn.FieldData(
+    values=np.exp(-0.02 * np.arange(80))[:, None] * np.sin(np.arange(16) * np.pi / 8)
+    + np.exp(-0.08 * np.arange(80))[:, None] * np.cos(np.arange(16) * np.pi / 4)
+    + 0.01 * RNG.normal(size=(80, 16)),
+    times=np.arange(80),
+    coordinates={"x": np.arange(16)},
+)
+
 
 # One row per class. An estimator: its settings. A result: a function that makes one.
 ESTIMATORS = {
@@ -34,7 +42,9 @@ ESTIMATORS = {
     "Analog": learn.Analog(),
     "KramersMoyal": learn.KramersMoyal(),
     "DiffusionLaw": learn.DiffusionLaw(),
+    "WeakPDE": learn.WeakPDE(degree=2, order=2, periodic=True),
 }
+DATA = {"WeakPDE": HEAT}  # of the estimators that do not learn from a signal
 RESULTS = {
     "ZeroOneTest": lambda: dynamics.zero_one_test(
         systems.LogisticMap(r=3.9), [0.3], n_steps=400, n_transient=10
@@ -166,6 +176,7 @@ RESULTS = {
     ),
     "StochasticLaw": lambda: learn.DiffusionLaw().fit(SIGNAL).diagnostics["law"],
     "KramersMoyalCoefficients": lambda: learn.KramersMoyal().fit(SIGNAL).diagnostics["law"],
+    "PDELaw": lambda: learn.WeakPDE(degree=2, order=2).fit(HEAT).diagnostics["law"],
     "Backtest": lambda: validate.backtest(SIGNAL, estimators=[learn.Persistence()]),
     "LongRun": lambda: validate.long_run(
         learn.LinearAutoregression().fit(SIGNAL), SIGNAL, n_steps=256, n_transient=16
@@ -216,12 +227,12 @@ def test_every_class_has_a_case():
 
 @pytest.mark.parametrize("name", ESTIMATORS)
 def test_estimator(name):
-    testing.check_estimator(ESTIMATORS[name], SIGNAL)
+    testing.check_estimator(ESTIMATORS[name], DATA.get(name, SIGNAL))
 
 
 @pytest.fixture(scope="module")
 def models():
-    return {name: estimator.fit(SIGNAL).model for name, estimator in ESTIMATORS.items()}
+    return {name: row.fit(DATA.get(name, SIGNAL)).model for name, row in ESTIMATORS.items()}
 
 
 @pytest.mark.parametrize("name", ESTIMATORS)
@@ -287,6 +298,10 @@ DERIVED = {
     "TermFlow": (lambda: of_terms("TermFlow"), [0.3, -0.2]),
     "RationalFlow": (lambda: of_terms("RationalFlow"), [0.3, -0.2]),
     "TermMap": (lambda: of_terms("TermMap"), [0.3, -0.2, 0.1]),
+    "GridPDE": (
+        lambda: learn.WeakPDE(degree=2, order=2).fit(HEAT).model,
+        np.cos(0.2 * np.arange(16) ** 1.5),
+    ),
 }
 
 

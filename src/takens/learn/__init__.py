@@ -24,6 +24,12 @@ if TYPE_CHECKING:
     from takens.learn.maps import AbstractDelayMap as AbstractDelayMap
     from takens.learn.maps import Frame as Frame
     from takens.learn.maps import ObservedMap as ObservedMap
+    from takens.learn.partial import FieldData as FieldData
+    from takens.learn.partial import PDELaw as PDELaw
+    from takens.learn.partial import PDETerm as PDETerm
+    from takens.learn.partial import WeakPDE as WeakPDE
+    from takens.learn.partial.systems import GridPDE as GridPDE
+    from takens.learn.partial.systems import PeriodicPDE as PeriodicPDE
     from takens.learn.stochastic.systems import GridDiffusion as GridDiffusion
     from takens.learn.stochastic.systems import PolynomialDiffusion as PolynomialDiffusion
 
@@ -33,6 +39,9 @@ _SYSTEMS = (
     "ObservedMap",
 )  # need JAX, and are imported when first used
 _DIFFUSIONS = ("GridDiffusion", "PolynomialDiffusion")  # likewise
+
+_PARTIAL = ("FieldData", "PDELaw", "PDETerm", "WeakPDE")  # need SciPy
+_FIELDS = ("GridPDE", "PeriodicPDE")  # need JAX
 
 
 def __getattr__(name: str) -> Any:
@@ -44,4 +53,12 @@ def __getattr__(name: str) -> Any:
         from takens.learn.stochastic import systems
 
         return getattr(systems, name)
+    if name in _PARTIAL:
+        from takens.learn import partial
+
+        return getattr(partial, name)
+    if name in _FIELDS:
+        from takens.learn.partial import systems as fields
+
+        return getattr(fields, name)
     raise AttributeError(f"module 'takens.learn' has no attribute {name!r}")

@@ -53,7 +53,6 @@ class Weighted:
 
     equations: Equations
     whiteners: tuple[Whitener, ...]
-    log_determinant: float
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -102,15 +101,14 @@ class Problem:
         """Normal equations, whitened by the covariance of the residual of a law."""
         row = np.append(-coefficients, 1.0)
         size = len(self.features)
-        gram, noise, logs, made = np.zeros((size, size)), np.zeros((size, size)), 0.0, []
+        gram, noise, made = np.zeros((size, size)), np.zeros((size, size)), []
         for weak, rows, spread in zip(self.weak, self.rows, self.noise, strict=True):
             white = Whitener.of(weak, self.features, row, spread)
             flat = rows[weak.kept]
             gram += flat.T @ white.solve(rows)[weak.kept]
             noise += white.noise_gram(self.features, spread)
-            logs += white.log_determinant()
             made.append(white)
-        return Weighted(Equations((gram + gram.T) / 2, noise, self.count), tuple(made), logs)
+        return Weighted(Equations((gram + gram.T) / 2, noise, self.count), tuple(made))
 
     def dispersion(self, weighted: Weighted) -> float:
         """Of the residual of all candidates together; more than one where weights are too large."""
@@ -158,10 +156,11 @@ def settled(problem: Problem, start: np.ndarray) -> tuple[Support, dict[Support,
 
 
 def tried(problem: Problem, support: Support, start: np.ndarray, dispersion: float) -> Trial | None:
-    """A support at its own covariance, with its criterion: supports can then be compared.
+    """A support at its own covariance, with a value by which supports can then be compared.
 
-    Minus twice the likelihood holds the determinant of the covariance, which grows with the
-    coefficients of high derivatives, and the squared residual.
+    The value is the squared residual, which no law gains by pushing below what noise makes, and
+    the price of the terms. The determinant of the covariance has no place here: it is that of the
+    residual and not of the data, and would favour laws that filter the noise.
     """
     coefficients = start
     for _ in range(REWEIGHTED):
@@ -169,8 +168,8 @@ def tried(problem: Problem, support: Support, start: np.ndarray, dispersion: flo
         if not math.isfinite(criterion(weighted.equations, support, 1.0, problem.gamma)):
             return None
         coefficients = weighted.equations.solve(support)
-    value = weighted.log_determinant + problem.count * math.log(dispersion)
-    value += weighted.equations.residual(coefficients) / dispersion
+    rest = weighted.equations.residual(coefficients) / dispersion
+    value = max(rest, float(problem.count))
     value += penalty(weighted.equations, support, problem.gamma)
     return Trial(support, coefficients, weighted, value, {})
 
@@ -213,6 +212,11 @@ def learn_equation(problem: Problem) -> LearnedEquation:
     return judged(problem, best)
 
 
+def loose(count: int) -> float:
+    """Dispersion beyond which the residual is more than noise: five standard errors."""
+    return 1 + 5 * math.sqrt(2 / count)
+
+
 def _start(problem: Problem, weighted: Weighted, support: Support) -> np.ndarray:
     """Least squares on a support, uncorrected."""
     full = np.zeros(problem.n_terms)
@@ -232,11 +236,15 @@ def judged(problem: Problem, trial: Trial) -> LearnedEquation:
     if support:
         row = np.append(-trial.coefficients, 1.0)
         score = np.zeros_like(covariance)
-        for weak, rows, white in zip(problem.weak, problem.rows, trial.weighted.whiteners, strict=True):
+        for weak, rows, white in zip(
+            problem.weak, problem.rows, trial.weighted.whiteners, strict=True
+        ):
             weights = white.solve(rows[..., support])
             score += score_covariance(weak, problem.features, row, weights, problem.sigma)
         inverse = np.linalg.inv(equations.moment[np.ix_(support, support)])
-        covariance = inverse @ score @ inverse * max(1.0, dispersion)
+        covariance = (
+            inverse @ score @ inverse * (dispersion if dispersion > loose(problem.count) else 1)
+        )
     errors, inclusion = np.zeros(problem.n_terms), np.zeros(problem.n_terms)
     errors[support] = np.sqrt(np.diag(covariance))
     least = min(trial.seen.values())

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from takens.core import AbstractEstimator, Finding, Fit, InvalidInput, Status
-from takens.learn.partial.equation import LearnedEquation, Problem, learn_equation
+from takens.learn.partial.equation import LearnedEquation, Problem, learn_equation, loose
 from takens.learn.partial.grid import FieldData, as_fields
 from takens.learn.partial.law import PDELaw
 from takens.learn.partial.prepare import (
@@ -121,7 +121,12 @@ class WeakPDE(AbstractEstimator["PeriodicPDE | GridPDE"]):
     half_widths: tuple[int, ...] | None = None
     required: float = 0.9
     level: float = 0.9
-    references = ("messenger2021weak", "bortz2023direct", "chen2008extended", "fuller1987measurement")
+    references = (
+        "messenger2021weak",
+        "bortz2023direct",
+        "chen2008extended",
+        "fuller1987measurement",
+    )
 
     def __post_init__(self) -> None:
         if self.degree < 1:
@@ -250,8 +255,7 @@ class WeakPDE(AbstractEstimator["PeriodicPDE | GridPDE"]):
                 continue
             support = list(equation.support)
             errors[support, c] = equation.standard_errors[support]
-            loose = 1 + 5 * (2 / equation.n_tests) ** 0.5
-            if equation.dispersion > loose:
+            if equation.dispersion > loose(equation.n_tests):
                 text = (
                     f"The residual of {name!r} is {equation.dispersion:.2f} times what independent "
                     "noise in the cells makes."
@@ -334,12 +338,17 @@ def _system(
         shape=shape,
         components=record.components,
         boundaries=tuple("periodic" if c else boundary for c in closed),
-        integrator=Implicit(1e-6, 1e-8) if stiff else RungeKutta(min(dt, 2.0 / max(fastest, 1e-12))),
+        integrator=Implicit(1e-6, 1e-8)
+        if stiff
+        else RungeKutta(min(dt, 2.0 / max(fastest, 1e-12))),
     )
 
 
 def _rates(
-    records: tuple[FieldData, ...], terms: tuple[PDETerm, ...], coefficients: np.ndarray, steps: np.ndarray
+    records: tuple[FieldData, ...],
+    terms: tuple[PDETerm, ...],
+    coefficients: np.ndarray,
+    steps: np.ndarray,
 ) -> tuple[float, float]:
     """Fastest rates of the linear and of the other terms on the grid, per time unit."""
     size = np.array([max(np.nanmax(np.abs(r.values[..., c])) for r in records)
@@ -349,7 +358,11 @@ def _rates(
         degree = sum(term.powers)
         if not degree:
             continue
-        slope = degree * float(np.prod(size ** np.array(term.powers))) / float(size[np.array(term.powers) > 0].min())
+        slope = (
+            degree
+            * float(np.prod(size ** np.array(term.powers)))
+            / float(size[np.array(term.powers) > 0].min())
+        )
         # at the shortest wave that takes part: pi / step, or pi / 2 step of a product
         shortest = np.prod((np.pi / (1 if degree == 1 else 1.5) / steps) ** np.array(term.orders))
         rate = float(np.abs(row).max() * slope * shortest)

@@ -91,7 +91,9 @@ class FieldData:
                 f"component {int(np.argmax(empty))} holds only NaN. Drop it, or give its values."
             )
         count = values.shape[-1]
-        labels = tuple(map(str, self.components)) or tuple("uvwpqrs"[i] for i in range(min(count, 7)))
+        labels = tuple(map(str, self.components)) or tuple(
+            "uvwpqrs"[i] for i in range(min(count, 7))
+        )
         if len(labels) != count or len(set(labels)) != count:
             raise InvalidInput(
                 f"{labels} label {count} component(s). Give one label per component, all different."

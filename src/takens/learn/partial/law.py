@@ -127,9 +127,13 @@ class PDELaw(AbstractResult):
         from takens import plot
 
         ax = plot.axes(ax)
-        places = [(i, c) for c in range(len(self.components)) for i in np.flatnonzero(self.included[:, c])]
+        places = [
+            (i, c) for c in range(len(self.components)) for i in np.flatnonzero(self.included[:, c])
+        ]
         names = [f"{self.components[c]}: {self.names[i]}" for i, c in places]
-        plot.errorbars(ax, names or ["none"], [self._estimate(*p) for p in places] or [Estimate(value=np.nan)])
+        plot.errorbars(
+            ax, names or ["none"], [self._estimate(*p) for p in places] or [Estimate(value=np.nan)]
+        )
         return plot.labels(ax, "coefficient", "", "Learned law")
 
     def to_xarray(self) -> xr.Dataset:

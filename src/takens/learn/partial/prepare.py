@@ -221,7 +221,9 @@ def half_widths(
     return tuple(found)
 
 
-def lattice(record: FieldData, widths: tuple[int, ...], periodic: tuple[bool, ...]) -> tuple[Axis, ...]:
+def lattice(
+    record: FieldData, widths: tuple[int, ...], periodic: tuple[bool, ...]
+) -> tuple[Axis, ...]:
     """Test functions a quarter of their half-width apart, or farther where there would be too many."""
 
     def laid(share: float) -> tuple[Axis, ...]:

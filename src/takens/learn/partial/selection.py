@@ -54,7 +54,9 @@ class Equations:
         return float(row @ self.gram @ row)
 
 
-def criterion(equations: Equations, support: tuple[int, ...], dispersion: float, gamma: float) -> float:
+def criterion(
+    equations: Equations, support: tuple[int, ...], dispersion: float, gamma: float
+) -> float:
     r"""Extended Bayesian criterion of a support; infinite where the data do not determine it.
 
     .. math::
@@ -104,7 +106,10 @@ def _inverse_factor(
 
 
 def search(
-    equations: Equations, starts: tuple[tuple[int, ...], ...], dispersion: float = 1.0, gamma: float = 1.0
+    equations: Equations,
+    starts: tuple[tuple[int, ...], ...],
+    dispersion: float = 1.0,
+    gamma: float = 1.0,
 ) -> tuple[tuple[int, ...], dict[tuple[int, ...], float]]:
     """The best support found from the starts by adding, removing and exchanging one term.
 

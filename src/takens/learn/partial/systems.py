@@ -236,7 +236,9 @@ class GridPDE(AbstractFlow):
             if name == "held":
                 inner = np.ones(self.shape[axis])
                 inner[[0, -1]] = 0
-                rates = rates * inner.reshape([-1 if i == axis else 1 for i in range(len(self.shape))])
+                rates = rates * inner.reshape(
+                    [-1 if i == axis else 1 for i in range(len(self.shape))]
+                )
         flat = rates.reshape(-1)
         return flat if u is None else flat + u
 

@@ -75,7 +75,10 @@ def debiased(values: np.ndarray, variance: np.ndarray | float, power: int) -> np
 
 
 def monomial(
-    values: np.ndarray, variance: np.ndarray, powers: Powers, table: dict[tuple[int, int], np.ndarray]
+    values: np.ndarray,
+    variance: np.ndarray,
+    powers: Powers,
+    table: dict[tuple[int, int], np.ndarray],
 ) -> np.ndarray:
     """Debiased monomial of the components on the last axis; `table` keeps powers made before."""
     made: np.ndarray | None = None

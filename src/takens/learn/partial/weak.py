@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import itertools
 from collections.abc import Iterator
 
 import numpy as np
@@ -121,7 +122,7 @@ class Weak:
         per_time = int(np.prod(self.kept.shape[1:]))
         count = -(-len(self.kept) // max(1, BLOCK // per_time))
         edges = np.linspace(0, len(self.kept), count + 1).astype(int)
-        spans = [slice(a, b) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+        spans = [slice(a, b) for a, b in itertools.pairwise(edges)]
         found = [(span, np.flatnonzero(self.kept[span])) for span in spans]
         return tuple((span, index) for span, index in found if len(index))
 
@@ -242,10 +243,6 @@ class Whitener:
             out[span] = answer.reshape(rows[span].shape)
         return out
 
-    def log_determinant(self) -> float:
-        """Of the covariance."""
-        return float(sum(2 * np.log(np.diag(f)).sum() for f in self.factors))
-
     def noise_gram(self, features: tuple[PDETerm, ...], noise: np.ndarray) -> np.ndarray:
         """Mean of the whitened Gram matrix under noise alone, ``tr(V^-1 Cov(E_k, E_l))``."""
         kinds = tuple(sorted({f.orders for f in features}))
@@ -263,7 +260,11 @@ class Whitener:
 
 
 def score_covariance(
-    weak: Weak, features: tuple[PDETerm, ...], row: np.ndarray, weights: np.ndarray, sigma: np.ndarray
+    weak: Weak,
+    features: tuple[PDETerm, ...],
+    row: np.ndarray,
+    weights: np.ndarray,
+    sigma: np.ndarray,
 ) -> np.ndarray:
     r"""Covariance of ``weights^T residual`` under independent noise in the measured cells.
 
