@@ -222,12 +222,12 @@ class WeakPDE(AbstractEstimator["PeriodicPDE | GridPDE"]):
         noise = np.array(sigma)
         if self.half_widths is None:
             return noise, half_widths(prepared, closed, noise)
-        sizes = records[0].values.shape[:-1]
-        if len(self.half_widths) != len(sizes) or not all(
-            NARROWEST <= m <= (n - 1) // 2 for m, n in zip(self.half_widths, sizes, strict=True)
+        shape = records[0].values.shape[:-1]
+        if len(self.half_widths) != len(shape) or not all(
+            NARROWEST <= m <= (n - 1) // 2 for m, n in zip(self.half_widths, shape, strict=True)
         ):
             raise InvalidInput(
-                f"half_widths = {self.half_widths} for a grid of {sizes}; expected one per axis, time "
+                f"half_widths = {self.half_widths} for a grid of {shape}; expected one per axis, time "
                 f"first, from {NARROWEST} points to less than half of the axis."
             )
         return noise, tuple(self.half_widths)

@@ -61,7 +61,7 @@ class PeriodicPDE(AbstractField):
     lengths: Array = parameter()
     terms: tuple[PDETerm, ...] = static()
     shape: tuple[int, ...] = static()
-    components: tuple[str, ...] = static()  # type: ignore[misc]
+    components: tuple[str, ...] = static()
     integrator: AbstractIntegrator = static()
 
     @property
