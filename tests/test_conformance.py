@@ -23,11 +23,11 @@ RNG = np.random.default_rng(7)
 SIGNAL = np.sin(0.3 * np.arange(400)) + 0.3 * RNG.normal(size=400)
 
 HEAT = learn.FieldData(
-    values=np.exp(-0.02 * np.arange(80))[:, None] * np.sin(np.arange(16) * np.pi / 8)
-    + np.exp(-0.08 * np.arange(80))[:, None] * np.cos(np.arange(16) * np.pi / 4)
-    + 0.01 * RNG.normal(size=(80, 16)),
+    values=np.exp(-0.02 * np.arange(80))[:, None] * np.sin(np.arange(20) * np.pi / 10)
+    + np.exp(-0.08 * np.arange(80))[:, None] * np.cos(np.arange(20) * np.pi / 5)
+    + 0.01 * RNG.normal(size=(80, 20)),
     times=np.arange(80),
-    coordinates={"x": np.arange(16)},
+    coordinates={"x": np.arange(20)},
 )
 
 
@@ -300,7 +300,7 @@ DERIVED = {
     "TermMap": (lambda: of_terms("TermMap"), [0.3, -0.2, 0.1]),
     "GridPDE": (
         lambda: learn.WeakPDE(degree=2, order=2).fit(HEAT).model,
-        np.cos(0.2 * np.arange(16) ** 1.5),
+        np.cos(0.2 * np.arange(20) ** 1.5),
     ),
 }
 

@@ -13,11 +13,10 @@ from takens.learn.partial.grid import FieldData, as_fields
 from takens.learn.partial.law import PDELaw
 from takens.learn.partial.prepare import (
     LEAST_TESTS,
-    NARROWEST,
-    POWER,
     Prepared,
     half_widths,
     lattice,
+    narrowest,
     noise_variance,
 )
 from takens.learn.partial.terms import PDETerm, candidate_count, candidates
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
     from takens.learn.partial.systems import GridPDE, PeriodicPDE
 
 MOST_CANDIDATES = 200
-HIGHEST_ORDER = POWER - 3
+HIGHEST_ORDER = 5
 EXACTEST = 1e-3  # of a component's deviation: no field is taken to be known better than this
 GAMMA = 1.0  # of the extended criterion: every size of law has the same chance beforehand
 
@@ -192,7 +191,7 @@ class WeakPDE(AbstractEstimator["PeriodicPDE | GridPDE"]):
         return tuple(bool(p) for p in self.periodic)
 
     def _terms(self, record: FieldData) -> tuple[PDETerm, ...]:
-        order = self.order if self.order is not None else (4 if record.n_axes == 1 else 2)
+        order = self._order(record)
         count = candidate_count(len(record.components), record.n_axes, self.degree, order)
         if count > MOST_CANDIDATES:
             raise InvalidInput(
@@ -200,6 +199,9 @@ class WeakPDE(AbstractEstimator["PeriodicPDE | GridPDE"]):
                 f"{MOST_CANDIDATES} are searched. Lower one of them."
             )
         return candidates(len(record.components), record.n_axes, self.degree, order)
+
+    def _order(self, record: FieldData) -> int:
+        return self.order if self.order is not None else (4 if record.n_axes == 1 else 2)
 
     def _scales(
         self,
@@ -221,14 +223,16 @@ class WeakPDE(AbstractEstimator["PeriodicPDE | GridPDE"]):
             sigma.append(max(float(np.average(parts, weights=sizes)) ** 0.5, EXACTEST * spread))
         noise = np.array(sigma)
         if self.half_widths is None:
-            return noise, half_widths(prepared, closed, noise)
+            return noise, half_widths(prepared, closed, noise, self._order(records[0]))
         shape = records[0].values.shape[:-1]
+        least = [narrowest(1)] + [narrowest(self._order(records[0]))] * records[0].n_axes
         if len(self.half_widths) != len(shape) or not all(
-            NARROWEST <= m <= (n - 1) // 2 for m, n in zip(self.half_widths, shape, strict=True)
+            low <= m <= (n - 1) // 2
+            for low, m, n in zip(least, self.half_widths, shape, strict=True)
         ):
             raise InvalidInput(
                 f"half_widths = {self.half_widths} for a grid of {shape}; expected one per axis, time "
-                f"first, from {NARROWEST} points to less than half of the axis."
+                f"first, from {least} points on to less than half of the axis."
             )
         return noise, tuple(self.half_widths)
 
