@@ -17,6 +17,8 @@ from takens.learn.terms.written import Expressions as Expressions
 from takens.learn.terms.written import Functions as Functions
 
 if TYPE_CHECKING:
+    from takens.learn.terms.files import load as load
+    from takens.learn.terms.files import save as save
     from takens.learn.terms.system import AbstractTermSystem as AbstractTermSystem
     from takens.learn.terms.system import RationalFlow as RationalFlow
     from takens.learn.terms.system import TermFlow as TermFlow
@@ -30,4 +32,8 @@ def __getattr__(name: str) -> Any:
         from takens.learn.terms import system
 
         return getattr(system, name)
+    if name in ("load", "save"):
+        from takens.learn.terms import files
+
+        return getattr(files, name)
     raise AttributeError(f"module 'takens.learn.terms' has no attribute {name!r}")
