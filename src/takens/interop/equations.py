@@ -154,6 +154,21 @@ class SymbolicSystem:
             return head + self._function("drift", self.right) + self._function("diffusion", rows)
         return head + self._function("step" if self.kind == "map" else "vector_field", self.right)
 
+    def c(self) -> str:
+        """Source in C99 that needs nothing but ``math.h``.
+
+        One function, or two for a diffusion, named as the method of the system::
+
+            void vector_field(double t, const double *state, const double *inputs, double *result)
+
+        `inputs` is not read where the system has none. A name that C cannot use is followed by an
+        underscore; the comment at the top says which entry is which. What is not finite is NaN or
+        infinite there, without a signal.
+        """
+        from takens.interop.c_source import c_source
+
+        return c_source(self)
+
     def _function(self, name: str, results: Any) -> str:
         sp = sympy_module()
         nested = bool(results) and isinstance(results[0], list)
