@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -11,15 +12,133 @@ from takens.interop.equations import SHARED, SymbolicSystem, sympy_module
 _METHODS = {"flow": "vector_field", "map": "step", "diffusion": "drift"}
 # words of C, and names that <math.h> and the functions themselves use
 _TAKEN = set(
-    "auto bool break case char const continue default do double else enum extern false float for "
-    "goto if inline int long main nullptr register restrict return short signed sizeof static "
-    "struct switch true typedef typeof union unsigned void volatile while t n state inputs result "
-    "vector_field step drift diffusion "
-    "acos acosh asin asinh atan atan2 atanh cbrt ceil cos cosh div erf erfc exp exp2 expm1 fabs "
-    "fdim floor fma fmax fmin fmod frexp gamma hypot ilogb isfinite isinf isnan isnormal j0 j1 jn "
-    "labs ldexp lgamma log log10 log1p log2 logb lrint modf nan nearbyint pow remainder rint round "
-    "scalb sin sinh sqrt tan tanh tgamma trunc y0 y1 yn signgam signbit asm fortran abs exp10 drem "
-    "significand finite gammaf linux unix".split()
+    [
+        "auto",
+        "bool",
+        "break",
+        "case",
+        "char",
+        "const",
+        "continue",
+        "default",
+        "do",
+        "double",
+        "else",
+        "enum",
+        "extern",
+        "false",
+        "float",
+        "for",
+        "goto",
+        "if",
+        "inline",
+        "int",
+        "long",
+        "main",
+        "nullptr",
+        "register",
+        "restrict",
+        "return",
+        "short",
+        "signed",
+        "sizeof",
+        "static",
+        "struct",
+        "switch",
+        "true",
+        "typedef",
+        "typeof",
+        "union",
+        "unsigned",
+        "void",
+        "volatile",
+        "while",
+        "t",
+        "n",
+        "state",
+        "inputs",
+        "result",
+        "vector_field",
+        "step",
+        "drift",
+        "diffusion",
+        "acos",
+        "acosh",
+        "asin",
+        "asinh",
+        "atan",
+        "atan2",
+        "atanh",
+        "cbrt",
+        "ceil",
+        "cos",
+        "cosh",
+        "div",
+        "erf",
+        "erfc",
+        "exp",
+        "exp2",
+        "expm1",
+        "fabs",
+        "fdim",
+        "floor",
+        "fma",
+        "fmax",
+        "fmin",
+        "fmod",
+        "frexp",
+        "gamma",
+        "hypot",
+        "ilogb",
+        "isfinite",
+        "isinf",
+        "isnan",
+        "isnormal",
+        "j0",
+        "j1",
+        "jn",
+        "labs",
+        "ldexp",
+        "lgamma",
+        "log",
+        "log10",
+        "log1p",
+        "log2",
+        "logb",
+        "lrint",
+        "modf",
+        "nan",
+        "nearbyint",
+        "pow",
+        "remainder",
+        "rint",
+        "round",
+        "scalb",
+        "sin",
+        "sinh",
+        "sqrt",
+        "tan",
+        "tanh",
+        "tgamma",
+        "trunc",
+        "y0",
+        "y1",
+        "yn",
+        "signgam",
+        "signbit",
+        "asm",
+        "fortran",
+        "abs",
+        "exp10",
+        "drem",
+        "significand",
+        "finite",
+        "gammaf",
+        "linux",
+        "unix",
+        "NAN",
+        "INFINITY",
+    ]
 )
 
 
@@ -48,9 +167,7 @@ def c_source(system: SymbolicSystem) -> str:
     return "\n".join(parts)
 
 
-def _function(
-    system: SymbolicSystem, method: str, flat: list[Any], names: dict[Any, str]
-) -> str:
+def _function(system: SymbolicSystem, method: str, flat: list[Any], names: dict[Any, str]) -> str:
     sp = sympy_module()
     shared: list[tuple[Any, Any]] = []
     if sum(sp.count_ops(e) for e in flat) > SHARED:
@@ -65,7 +182,7 @@ def _function(
         "double *result)",
         "{",
     ]
-    lines += [f"    const double {names[p]} = {value!r};" for p, value in system.values.items()
+    lines += [f"    const double {names[p]} = {_literal(value)};" for p, value in system.values.items()
               if p in used]  # fmt: skip
     for array, symbols in (("state", system.states), ("inputs", system.inputs)):
         lines += [
@@ -97,6 +214,12 @@ def _renamed(symbols: Sequence[Any]) -> dict[Any, str]:
     return found
 
 
+def _literal(value: float) -> str:
+    if math.isfinite(value):
+        return repr(float(value))
+    return "NAN" if math.isnan(value) else ("INFINITY" if value > 0 else "-INFINITY")
+
+
 def _plain(text: str) -> str:
     """Text that cannot end a comment of C."""
     return text.replace("*/", "* /").replace("\n", " ").replace("\\", "/")
@@ -112,7 +235,7 @@ def _printer(names: dict[Any, str]) -> Any:
             return names[symbol]
 
         def _print_Float(self, number: Any) -> str:
-            return repr(float(number))
+            return _literal(float(number))
 
         def _print_Integer(self, number: Any) -> str:
             return f"{int(number)}.0"
