@@ -85,7 +85,7 @@ def test_a_file_is_not_overwritten_unasked(tmp_path):
     path = tmp_path / "law.json"
     save(random_flow(), path)
     before = path.read_bytes()
-    with pytest.raises(InvalidInput, match="exists. Give another name, or `overwrite=True`"):
+    with pytest.raises(InvalidInput, match=r"exists\. Give another name, or `overwrite=True`"):
         save(made()["map"], path)
     assert path.read_bytes() == before
     save(made()["map"], path, overwrite=True)
