@@ -107,13 +107,27 @@ class Embedding(AbstractResult):
 
 
 def autocorrelation(x: np.ndarray, max_lag: int) -> np.ndarray:
-    """Biased autocorrelation of `x` at lags 0 to `max_lag`; cost O(N log N)."""
+    """Biased autocorrelation of `x` at lags 0 to `max_lag`; cost O(N log N).
+
+    With missing values (NaN), sums over the pairs that are there, scaled to what all would give.
+    """
     from scipy import fft
 
-    x = x - x.mean()
+    seen = np.isfinite(x)
+    x = x - (x.mean() if seen.all() else x[seen].mean())
     size = fft.next_fast_len(2 * len(x), real=True)
-    power = np.abs(fft.rfft(x, size)) ** 2
-    raw = fft.irfft(power, size)[: max_lag + 1]
+
+    def products(values: np.ndarray) -> np.ndarray:
+        power = np.abs(fft.rfft(values, size)) ** 2
+        return np.asarray(fft.irfft(power, size)[: max_lag + 1])
+
+    if seen.all():
+        raw = products(x)
+    else:
+        pairs = np.round(products(seen.astype(float)))
+        share = pairs / (len(x) - np.arange(max_lag + 1))
+        known = pairs >= max(1.0, 0.05 * pairs[0])  # few pairs would be scaled up to noise
+        raw = np.where(known, products(np.where(seen, x, 0.0)) / np.where(known, share, 1.0), 0.0)
     return np.asarray(raw / raw[0]) if raw[0] > 0 else np.zeros(max_lag + 1)
 
 
@@ -121,18 +135,28 @@ def mutual_information(x: np.ndarray, lags: np.ndarray) -> np.ndarray:
     """Mutual information of ``x(t)`` and ``x(t + lag)`` in nats, for each lag.
 
     Plug-in estimate on equally filled bins, about ``(N / 5)^(1/3)`` of them and at most 32, less
-    its leading bias ``(bins - 1)^2 / (2 N)``. Cost: O(N) a lag.
+    its leading bias ``(bins - 1)^2 / (2 N)``. Pairs with a missing value are left out. Cost: O(N) a
+    lag.
 
     References
     ----------
     Fraser and Swinney (1986), Phys. Rev. A 33, 1134; bias: Roulston (1999), Physica D 125, 285.
     """
-    bins = int(np.clip(round((len(x) / 5) ** (1 / 3)), 4, 32))
-    edges = np.quantile(x, np.linspace(0, 1, bins + 1)[1:-1])
+    there = np.isfinite(x)
+    whole = bool(there.all())
+    known = x if whole else x[there]
+    bins = int(np.clip(round((len(known) / 5) ** (1 / 3)), 4, 32))
+    edges = np.quantile(known, np.linspace(0, 1, bins + 1)[1:-1])
     code = np.searchsorted(edges, x, side="right")
     found = np.empty(len(lags))
     for number, lag in enumerate(lags):
         a, b = code[: len(x) - lag], code[lag:]
+        if not whole:
+            both = there[: len(x) - lag] & there[lag:]
+            if both.sum() < 4 * bins:
+                found[number] = 0.0
+                continue
+            a, b = a[both], b[both]
         joint = np.bincount(a * bins + b, minlength=bins * bins).reshape(bins, bins) / len(a)
         independent = np.outer(joint.sum(axis=1), joint.sum(axis=0))
         seen = joint > 0
@@ -155,6 +179,9 @@ def _fast_period(x: np.ndarray) -> float:
     """Samples in a period of the frequency below which 95 % of the power lies."""
     from scipy import fft
 
+    seen = np.flatnonzero(np.isfinite(x))
+    if len(seen) < len(x):
+        x = np.interp(np.arange(len(x)), seen, x[seen])
     window = np.hanning(len(x) + 2)[1:-1]
     power = np.abs(fft.rfft((x - x.mean()) * window)) ** 2
     mass = np.cumsum(power[1:])
@@ -195,6 +222,7 @@ def _cao_and_false(
     """Cao's E1, E2 (Cao 1997, eqs. 2 to 5) and the share of false neighbours (Kennel 1992)."""
     growth, successor, false = [], [], []
     first = np.concatenate(series)[:, 0]
+    first = first[np.isfinite(first)]
     spread = float(first.std())
     levels = np.unique(first)
     # Exact repetitions, of a sine or of rounded data, are as near as the rounding can tell.
@@ -287,11 +315,11 @@ def embedding(data: Any, *, max_dimension: int = 8) -> Embedding:
     (False, True)
     """
     view = observable(data)
-    x = view.longest
+    x = max(view.gapped, key=len)[:, 0]
     delay, lags, information, correlation, map_like = _choose_delay(x)
     theiler = 1 if map_like else 3 * delay
     per_component = max(2, max_dimension // view.n_components)
-    dims, e1, e2, false = _cao_and_false(view.series, delay, theiler, per_component)
+    dims, e1, e2, false = _cao_and_false(view.gapped, delay, theiler, per_component)
     cautions = list(view.findings)
     settled = np.flatnonzero((e1 > 0.9) & (false <= 0.05))
     if settled.size:
@@ -337,5 +365,9 @@ def embedding(data: Any, *, max_dimension: int = 8) -> Embedding:
 
 
 def vectors_of(view: Observable, dimension: int, delay: int) -> DelayVectors:
-    """Delay vectors of an observable at one setting."""
-    return delay_vectors(view.series, dimension, delay)
+    """Delay vectors of an observable at one setting.
+
+    Of the bridged series, unless interpolation spoils it: then vectors with a missing sample are
+    left out.
+    """
+    return delay_vectors(view.gapped if view.spoilt else view.series, dimension, delay)

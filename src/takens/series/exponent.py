@@ -130,8 +130,10 @@ def divergence_curve(
     seen = which[:, 0] >= 0
     a, b = refs[seen], library[which[seen, 0]]
     p, curve = vectors.n_components, np.full(n_lags + 1, np.nan)
-    for lag in range(n_lags + 1):  # rows of a stretch are consecutive, so row + lag is time + lag
-        gap = np.linalg.norm(vectors.points[a + lag, :p] - vectors.points[b + lag, :p], axis=1)
+    for lag in range(n_lags + 1):
+        later, other = vectors.after(a, lag), vectors.after(b, lag)
+        both = (later >= 0) & (other >= 0)
+        gap = np.linalg.norm(vectors.points[later[both], :p] - vectors.points[other[both], :p], axis=1)
         positive = gap[gap > 1e-13]
         if positive.size > 20:
             curve[lag] = float(np.mean(np.log(positive)))

@@ -14,6 +14,7 @@ _DISCARDED = 80  # maps until a vector has aligned: a neutral direction gives wa
 _MISFIT_RATIO = (
     10.0  # settings whose local maps fit worse than this many times the best are dropped
 )
+_FEWEST_STEPS = 40  # maps with a vector that has aligned
 _NOISY = 0.02  # misfit, as a noise level, above which the usual neighbourhoods are reconsidered
 _IMPROVEMENT = 0.6  # a delay this much better in misfit was too long before
 _PILOT = 400  # references that choose a neighbourhood
@@ -104,6 +105,8 @@ def _rows(
         if n_steps < 60 or not np.isfinite(maps.residual):
             continue
         growth = tangent_growth(maps, rng, discarded)
+        if np.isfinite(growth).sum() < _FEWEST_STEPS:
+            continue
         blocks = np.array_split(growth[discarded:], _N_BLOCKS, axis=0)
         means = [np.nanmean(b) if np.isfinite(b).any() else np.nan for b in blocks]
         if np.isfinite(means).any():

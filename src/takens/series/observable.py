@@ -11,6 +11,7 @@ from takens.core import Finding, InvalidInput
 from takens.data import gridded_records, regular_segments
 
 MAX_COMPONENTS = 4
+_SPOILT = 0.5  # misfit of interpolation, in standard deviations, that no longer is a small error
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
@@ -55,6 +56,26 @@ class Observable:
         """Share of the samples of `gapped` that are missing."""
         whole = sum(len(s) for s in self.gapped)
         return 1 - sum(int(np.isfinite(s).all(axis=1).sum()) for s in self.gapped) / max(whole, 1)
+
+    @property
+    def bridged(self) -> float:
+        """Share of the samples of `series` that were missing and are interpolated."""
+        seen = sum(int(np.isfinite(s).all(axis=1).sum()) for s in self.gapped)
+        return max(0.0, 1 - seen / max(self.n_samples, 1))
+
+    @property
+    def spoilt(self) -> bool:
+        """Whether interpolated samples are far from what was missing, as in a map.
+
+        Tried on the samples that are there: the root-mean-square distance of one to the middle of
+        its neighbours exceeds half the standard deviation.
+        """
+        if not self.missing > 0:
+            return False
+        first = [s[:, 0] for s in self.gapped]
+        bent = np.concatenate([s[1:-1] - (s[:-2] + s[2:]) / 2 for s in first])
+        bent = bent[np.isfinite(bent)]
+        return not bent.size or float(np.sqrt(np.mean(bent**2))) > _SPOILT
 
     @property
     def n_components(self) -> int:
@@ -176,6 +197,11 @@ class DelayVectors:
         if not np.array_equal(self.clock, self.clock[0] + np.arange(n)):  # rows are left out
             rows = np.minimum(np.searchsorted(self.clock, self.clock + lead), n - 1)
         return np.where(self.clock[rows] == self.clock + lead, rows, -1)
+
+    def after(self, rows: np.ndarray, lead: int) -> np.ndarray:
+        """As `successors`, of the given rows alone."""
+        found = np.minimum(np.searchsorted(self.clock, self.clock[rows] + lead), len(self.clock) - 1)
+        return np.where(self.clock[found] == self.clock[rows] + lead, found, -1)
 
 
 def delay_vectors(series: tuple[np.ndarray, ...], dimension: int, delay: int) -> DelayVectors:

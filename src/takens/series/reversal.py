@@ -75,7 +75,7 @@ def _spectrum(
     for part in np.array_split(growth, N_BLOCKS, axis=0):
         known = part[np.isfinite(part).all(axis=2)]
         blocks.append(known.mean(axis=0) if len(known) else np.full(width, np.nan))
-    if not np.isfinite(blocks).any():
+    if not np.isfinite(blocks).all():  # too many missing samples: a block without a whole chain
         return None
     return np.array(blocks), model.n_neighbours, maps.residual
 

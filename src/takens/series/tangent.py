@@ -11,6 +11,8 @@ from takens.series.observable import DelayVectors, neighbours
 
 _PIECE = 300  # steps that one vector is followed; more would only lengthen the loop
 _MEDIAN_OF_SQUARE = 0.455  # of a standard normal variable
+_FAR = 1_000_000  # clocks of two stretches are farther apart, those of one are nearer
+_REALIGNED = 5  # maps after a missing one that a vector takes to find its direction again
 _FITS_AT_ONCE = 64  # local fits solved side by side; their arrays stay in the processor's cache
 
 
@@ -53,10 +55,15 @@ def _chains(vectors: DelayVectors, lead: int, max_references: int) -> np.ndarray
     """Rows of the reference points, shape (n_steps, n_chains); -1 after a chain has ended.
 
     Every chain follows ``t, t + lead, t + 2 lead, ...``. Chains start in each stretch, at evenly
-    spread phases, as many as `max_references` allows; a long stretch is cut into several.
+    spread phases, as many as `max_references` allows; a long stretch is cut into several. Where a
+    vector is missing a chain has -1 and goes on.
     """
-    edges = np.flatnonzero(np.diff(vectors.clock) != 1) + 1
-    stretches = np.split(np.arange(len(vectors.clock)), edges)
+    edges = np.flatnonzero(np.diff(vectors.clock) > _FAR) + 1
+    stretches = []
+    for known in np.split(np.arange(len(vectors.clock)), edges):
+        clock = vectors.clock[known] - vectors.clock[known[0]]
+        stretches.append(np.full(clock[-1] + 1, -1))
+        stretches[-1][clock] = known
     n_total = len(vectors.clock)
     starts: list[np.ndarray] = []
     phases = int(np.clip(round(max_references * lead / n_total), 1, lead))
@@ -222,8 +229,8 @@ def tangent_growth(maps: TangentMaps, rng: np.random.Generator, n_discarded: int
     """Log growth of a generic tangent vector for each map, shape (n_steps, n_chains), per map.
 
     The delay state's tangent map is a companion matrix: the newest block is the local gradient
-    applied to the vector, the older blocks shift. NaN while the vector is still aligning, and
-    after a chain has ended.
+    applied to the vector, the older blocks shift. NaN while the vector is still aligning, at
+    missing maps and for five maps after them, and after a chain has ended.
     """
     n_steps, _, p, dim = maps.gradients.shape
     n_pieces = -(-n_steps // _PIECE)
@@ -235,12 +242,14 @@ def tangent_growth(maps: TangentMaps, rng: np.random.Generator, n_discarded: int
     active = np.repeat(inside, maps.gradients.shape[1], axis=1)
     vector = _unit(rng.normal(size=(gradients.shape[1], dim)))[0]
     sizes = np.full(active.shape, np.nan)
+    waiting = np.zeros(active.shape[1], int)
     for step in range(len(steps)):
         newest = np.einsum("cpd,cd->cp", gradients[step], vector)
         moved, size = _unit(np.concatenate([newest, vector[:, : dim - p]], axis=1))
-        # A missing map: start afresh; the bias of realigning is one of many steps.
+        # A missing map: start afresh, and count again once the vector has turned.
         broken = ~np.isfinite(size) | ~active[step] | (size == 0)
-        sizes[step] = np.where(broken, np.nan, size)
+        sizes[step] = np.where(broken | (waiting > 0), np.nan, size)
+        waiting = np.where(broken & active[step], _REALIGNED, np.maximum(waiting - 1, 0))
         if broken.any():
             moved[broken] = _unit(rng.normal(size=(int(broken.sum()), dim)))[0]
         vector = moved
@@ -262,7 +271,8 @@ def tangent_spectrum(maps: TangentMaps, n_discarded: int) -> np.ndarray:
 
     The companion matrices of `tangent_growth` act on an orthonormal frame that is restored by QR
     after each map (Eckmann and Ruelle 1985, section V.C); the logarithms of the diagonal of R are
-    in descending order on average. NaN while the frames are still aligning, and at missing maps.
+    in descending order on average. NaN while the frames are still aligning, at missing maps and
+    for five maps after them.
     """
     n_steps, n_chains, p, dim = maps.gradients.shape
     n_pieces = -(-n_steps // _PIECE)
@@ -271,16 +281,19 @@ def tangent_spectrum(maps: TangentMaps, n_discarded: int) -> np.ndarray:
     gradients = maps.gradients[np.clip(steps, 0, n_steps - 1)].reshape(len(steps), -1, p, dim)
     frame = np.tile(np.eye(dim), (gradients.shape[1], 1, 1))
     kept = np.full((_PIECE, gradients.shape[1], dim), np.nan)
+    waiting = np.zeros(gradients.shape[1], int)
     for step in range(len(steps)):
         moved = np.concatenate([gradients[step] @ frame, frame[:, : dim - p]], axis=1)
         there = np.isfinite(moved).all(axis=(1, 2)) & inside[step]
+        counted = there & (waiting == 0)
+        waiting = np.where(inside[step] & ~there, _REALIGNED, np.maximum(waiting - 1, 0))
         if not there.any():
             continue
         q, r = np.linalg.qr(moved[there])
         frame[there] = q
         if step >= n_discarded:
             size = np.abs(np.diagonal(r, axis1=1, axis2=2))
-            kept[step - n_discarded, there] = np.log(np.maximum(size, 1e-300))
+            kept[step - n_discarded, counted] = np.log(np.maximum(size[counted[there]], 1e-300))
     growth = kept.reshape(_PIECE, n_pieces, n_chains, dim).swapaxes(0, 1)
     growth = growth.reshape(_PIECE * n_pieces, n_chains, dim)[:n_steps]
     growth[:n_discarded] = np.nan
