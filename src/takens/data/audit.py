@@ -339,12 +339,8 @@ def _held(recording: Recording) -> Iterator[Finding]:
             np.nanmax(states, initial=-np.inf) > np.nanmin(states, initial=np.inf)
         ):
             continue
-        changed = (
-            np.flatnonzero(
-                (states[1:] != states[:-1]).any(axis=1) & ~np.isnan(states).any(axis=1)[1:]
-            )
-            + 1
-        )
+        lost = np.isnan(states).any(axis=1)
+        changed = np.flatnonzero((states[1:] != states[:-1]).any(axis=1) & ~lost[1:]) + 1
         if changed.size < 2:
             continue
         runs = np.diff(changed)
@@ -358,7 +354,8 @@ def _held(recording: Recording) -> Iterator[Finding]:
                 "serious",
             )
             return
-        longest = int(runs.max())
+        gaps = np.diff(np.cumsum(lost)[changed])  # missing samples do not stand still
+        longest = int((runs - gaps).max())
         if longest > max(50, 0.02 * len(states)) and longest > 20 * np.median(runs):
             yield Finding(
                 "stuck-values",

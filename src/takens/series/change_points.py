@@ -124,10 +124,11 @@ class ChangePoints(AbstractResult):
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class _Bins:
-    """Means of a feature over bins of time: `values` (n, d), `begin` and `times` (n,)."""
+    """Means of a feature over bins of time: `values` (n, d), `begin`, `end` and `times` (n,)."""
 
     values: np.ndarray
     begin: np.ndarray
+    end: np.ndarray
     times: np.ndarray
 
 
@@ -147,6 +148,7 @@ def _binned(table: Columns, feature: np.ndarray) -> _Bins:
     return _Bins(
         values=total[kept] / count[kept, None],
         begin=table.times[edges][kept],
+        end=table.times[ends][kept] + table.dt,
         times=((table.times[edges] + table.times[ends]) / 2)[kept],
     )
 
@@ -417,12 +419,18 @@ def _delay(table: Columns) -> int:
 
 
 def _place(bins: _Bins, at: int, ends: np.ndarray, level: float, unit: str) -> Estimate:
-    """A bin number as a time; the interval reaches over the whole of the bins at its ends."""
+    """A bin number as a time; the interval reaches over the whole of the bins at its ends.
+
+    A change at a gap may lie anywhere in it: its middle is given, and the interval holds the gap.
+    """
     last = len(bins.begin) - 1
     size = float(np.median(np.diff(bins.begin)))
     low, high = np.interp(ends, np.arange(last + 1), bins.begin)
+    value, before = bins.begin[at], bins.end[max(at - 1, 0)]
+    if value - before > size / 2:
+        value, low, high = (before + value) / 2, min(low, before), max(high, value)
     return Estimate(
-        value=float(bins.begin[at]),
+        value=float(value),
         interval=(float(low - size / 2), float(high + size / 2)),
         level=level,
         unit="" if unit == "1" else unit,

@@ -20,6 +20,7 @@ Norm = Literal["euclidean", "maximum"]
 DEFAULT_RATE = 0.05
 _PAIRS_ASKED = 400_000  # the rate of recurrence is met to one part in a hundred
 _LARGEST_MATRIX = 20_000
+_FEWEST_STATES = 20
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
@@ -291,7 +292,7 @@ def recurrence_plot(
     seed : int
         For the pairs from which the radius is found.
     throw : bool
-        Raise where nothing varies; else the plot is empty.
+        Raise where nothing varies or states are too few; else the plot is empty.
 
     Returns
     -------
@@ -303,7 +304,7 @@ def recurrence_plot(
         If there are more than 20,000 states (`recurrence_quantification` needs no matrix), or a
         setting is out of range.
     NumericalFailure
-        If the record is constant, and `throw`.
+        If the record is constant or has fewer than 20 complete states, and `throw`.
 
     Notes
     -----
@@ -330,12 +331,16 @@ def recurrence_plot(
             f"{states.n} states; a matrix is drawn for at most {_LARGEST_MATRIX}. Use "
             "recurrence_quantification, which holds no matrix, or give a part of the record."
         )
-    status = Status.NOT_APPLICABLE if states.view.constant else Status.OK
+    status = Status.OK if states.known.sum() >= _FEWEST_STATES else Status.TOO_SHORT
+    if states.view.constant:
+        status = Status.NOT_APPLICABLE
     require(status, throw=throw)
     if radius is None:
-        radius = radius_at(
-            states.points, states.points, rate or DEFAULT_RATE, norm, states.theiler, seed
-        )
+        radius = float("nan")
+        if status is not Status.TOO_SHORT:
+            radius = radius_at(
+                states.points, states.points, rate or DEFAULT_RATE, norm, states.theiler, seed
+            )
     rows = np.zeros((states.n, -(-states.n // 8)), np.uint8)
     within = 0
     if status is Status.OK:

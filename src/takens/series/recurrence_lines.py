@@ -152,22 +152,26 @@ def share_in_lines(black: np.ndarray, shortest: int) -> float:
     return float(numerator / inside) if inside else float("nan")
 
 
-def length_distribution(black: np.ndarray, shortest: int) -> np.ndarray:
+def length_distribution(
+    black: np.ndarray, shortest: int, *, scattered: bool = False
+) -> np.ndarray:
     """Distribution of the lengths of lines of at least `shortest`, shape (longest + 1,).
 
     The product-limit estimate: a line with one end cut is known to be longer than what is seen of
     it; whole lines are seen from either end. Lines with both ends cut tell little and are left out,
     unless they are more than a fiftieth of all: then they count as cut from either end, and the
-    mean is a lower bound. What mass remains beyond the longest line seen is put there.
+    mean is a lower bound. Where samples are missing here and there (`scattered`) they are left out
+    in any case, for what cuts them says nothing on their length, and of long ones more pieces are
+    seen. What mass remains beyond the longest line seen is put there.
 
     References
     ----------
     Kaplan and Meier (1958), J. Am. Stat. Assoc. 53, 457.
     """
     ended, cut = 2 * black[0].astype(float), black[1].astype(float)
-    if _both_cut(black, shortest) > RESOLVED:
+    if not scattered and _both_cut(black, shortest) > RESOLVED:
         cut = cut + 2 * black[2]
-    seen = np.flatnonzero(black.sum(axis=0))
+    seen = np.flatnonzero(black[: 2 if scattered else 3].sum(axis=0))
     longest = int(seen[-1]) if seen.size else 0
     at_risk = np.cumsum((ended + cut)[::-1])[::-1] - cut  # a line cut here may end here or not
     hazard = np.divide(ended, at_risk, out=np.zeros_like(ended), where=at_risk > 0)
@@ -175,7 +179,7 @@ def length_distribution(black: np.ndarray, shortest: int) -> np.ndarray:
     alive = np.cumprod(1 - hazard)
     mass = np.concatenate([[0.0], alive[:-1] - alive[1:]])
     mass[: min(shortest, len(mass))] = 0
-    if longest >= shortest:
+    if longest >= shortest and not (scattered and not ended[shortest:].any()):
         mass[longest] += max(alive[-1], 0.0)
     return mass
 
@@ -192,11 +196,14 @@ def _both_cut(black: np.ndarray, shortest: int) -> float:
     return float(lines[2] / max(lines.sum(), 1))
 
 
-def unresolved(mass: np.ndarray, black: np.ndarray, shortest: int) -> float:
+def unresolved(
+    mass: np.ndarray, black: np.ndarray, shortest: int, *, scattered: bool = False
+) -> float:
     """Share of the lines that lies beyond what whole lines show, or of which no end is seen."""
     whole = np.flatnonzero(black[0][shortest:])
     last = shortest + int(whole[-1]) if whole.size else 0
-    return max(float(mass[last + 1 :].sum()), _both_cut(black, shortest))
+    beyond = float(mass[last + 1 :].sum())
+    return beyond if scattered else max(beyond, _both_cut(black, shortest))
 
 
 def measures(
@@ -206,6 +213,8 @@ def measures(
     steps: float,
     shortest: int,
     shortest_vertical: int,
+    *,
+    scattered: bool = False,
 ) -> np.ndarray:
     """The eight measures of `NAMES`, NaN where one has no lines.
 
@@ -215,8 +224,8 @@ def measures(
     length, height = np.arange(diagonal.shape[1]), np.arange(vertical.shape[1])
     points = float((diagonal.sum(axis=0) * length).sum())
     entries = float(vertical[0].sum() + 0.5 * vertical[1].sum())
-    lines = length_distribution(diagonal, shortest)
-    columns = length_distribution(vertical, shortest_vertical)
+    lines = length_distribution(diagonal, shortest, scattered=scattered)
+    columns = length_distribution(vertical, shortest_vertical, scattered=scattered)
     nothing = float("nan")
     return np.array(
         [
@@ -233,15 +242,25 @@ def measures(
 
 
 def estimates(
-    counts: LineCounts, shortest: int, shortest_vertical: int, level: float
+    counts: LineCounts,
+    shortest: int,
+    shortest_vertical: int,
+    level: float,
+    *,
+    scattered: bool = False,
 ) -> dict[str, Estimate]:
-    """Each measure with its interval from leaving out one block of time after the other."""
+    """Each measure with its interval from leaving out one block of time after the other.
+
+    Where samples are missing here and there (`scattered`), a measure whose few lines lie in one
+    block has no interval, and no value.
+    """
     from scipy.special import stdtrit
 
-    whole = measures(*counts.without(-1), shortest, shortest_vertical)
-    left = np.array(
-        [measures(*counts.without(b), shortest, shortest_vertical) for b in range(N_BLOCKS)]
+    whole, *left = (
+        measures(*counts.without(b), shortest, shortest_vertical, scattered=scattered)
+        for b in (-1, *range(N_BLOCKS))
     )
+    left = np.array(left)
     spread = (N_BLOCKS - 1) / N_BLOCKS * np.sum((left - left.mean(axis=0)) ** 2, axis=0)
     half = float(stdtrit(N_BLOCKS - 1, 0.5 + level / 2)) * np.sqrt(spread)
     bounds: dict[str, tuple[float, float]] = {
@@ -251,9 +270,14 @@ def estimates(
         "line_entropy": (0, np.inf),
     }
     made: dict[str, Estimate] = {}
-    diagonal, *_ = counts.without(-1)
-    beyond = unresolved(length_distribution(diagonal, shortest), diagonal, shortest)
+    diagonal, vertical, *_ = counts.without(-1)
+    mass = length_distribution(diagonal, shortest, scattered=scattered)
+    beyond = unresolved(mass, diagonal, shortest, scattered=scattered)
     bound = {"mean_line", "line_entropy"} if beyond > RESOLVED else set()
+    if scattered:
+        mass = length_distribution(vertical, shortest_vertical, scattered=True)
+        if unresolved(mass, vertical, shortest_vertical, scattered=True) > RESOLVED:
+            bound.add("trapping_time")
     for k, name in enumerate(NAMES):
         low, high = bounds.get(name, (1, np.inf))
         settings: dict[str, Any] = {"value": float(whole[k]), "level": level}
@@ -268,5 +292,7 @@ def estimates(
                 "standard_error": float(np.sqrt(spread[k])),
                 "method": METHOD,
             }
+        elif scattered:
+            settings["value"] = float("nan")
         made[name] = Estimate(**settings)
     return made

@@ -132,6 +132,7 @@ def cross_recurrence(
         status=status,
         cautions=cautions,
         provenance={"rate": rate, "radius": radius, "seed": seed},
+        scattered=one.view.missing > 0 or two.view.missing > 0,
     )
 
 
@@ -236,4 +237,5 @@ def joint_recurrence(
         status=status,
         cautions=cautions,
         provenance={"rate": rate, "radius": radius, "seed": seed},
+        scattered=one.view.missing > 0 or two.view.missing > 0,
     )

@@ -166,13 +166,14 @@ def _longest(counts: np.ndarray) -> int:
 
 def _cut_findings(values: dict[str, Estimate]) -> tuple[Finding, ...]:
     """A caution where long lines are seen in pieces only."""
-    if values["mean_line"].method != "lower bound":
+    bounds = [LONG_NAMES[name] for name in NAMES if values[name].method == "lower bound"]
+    if not bounds:
         return ()
     return (
         Finding(
             "lines-cut",
-            "Of the longest diagonal lines only pieces are seen, between borders and missing "
-            "states: their mean length and entropy are lower bounds, without an interval.",
+            "Of the longest lines only pieces are seen, between borders and missing states: "
+            f"{', '.join(bounds)} are lower bounds, without an interval.",
             "Give a longer record, or one with fewer missing samples.",
         ),
     )
@@ -191,13 +192,14 @@ def answer(
     status: Status,
     cautions: tuple[Finding, ...],
     provenance: dict[str, Any],
+    scattered: bool = False,
 ) -> RecurrenceQuantification:
-    """The result from the counts; NaN where there are none."""
+    """The result from the counts; NaN where there are none. `scattered`: samples are missing."""
     if counts is None:
         values = {name: Estimate(value=np.nan, level=level) for name in NAMES}
         diagonal = vertical = np.zeros(1, np.int64)
     else:
-        values = estimates(counts, shortest, shortest_vertical, level)
+        values = estimates(counts, shortest, shortest_vertical, level, scattered=scattered)
         diagonal = counts.diagonal[:, -1].sum(axis=0)
         vertical = counts.vertical[:, -1].sum(axis=0)
         cautions = (*cautions, *_cut_findings(values))
@@ -345,6 +347,7 @@ def recurrence_quantification(
         status=status,
         cautions=tuple(cautions),
         provenance={"rate": rate, "radius": radius, "seed": seed, "n_states": states.n},
+        scattered=states.view.missing > 0,
     )
 
 

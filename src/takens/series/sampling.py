@@ -46,7 +46,7 @@ class Sampling(AbstractResult):
         Share of samples that repeat the one before, in stretches that move: 0.5 where every sample
         occurs twice.
     missing : float
-        Share of missing samples.
+        Share of missing samples within stretches; a gap of more than 20 parts two of them.
     label : str
         What was looked at.
     """

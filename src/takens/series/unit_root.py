@@ -17,6 +17,7 @@ Trend = Literal["constant", "line"]
 Method = Literal["dickey-fuller", "phillips-perron"]
 
 _LEAST = 50
+_MOST_BRIDGED = 0.05  # share of interpolated samples up to which the half-life holds
 _LIMIT = 20_000
 # MacKinnon (1994), tables 3 and 4: p = Phi(polynomial in the statistic), the first polynomial below
 # the first number, the second above it; beyond the last two numbers p is 0 or 1.
@@ -249,6 +250,15 @@ def _stretch(data: Any) -> tuple[Observable, np.ndarray, float, list[Finding]]:
     return view, whole[::thin], view.dt * thin, cautions
 
 
+def _bridged(share: float) -> Finding:
+    return Finding(
+        "half-life-of-interpolated",
+        f"{share:.0%} of the samples were missing and are interpolated, which lengthens the memory.",
+        "No half-life is given, and the test rejects a walk less often than it could. Give a stretch "
+        "with fewer missing samples.",
+    )
+
+
 def _status(x: np.ndarray, throw: bool) -> Status:
     status = Status.TOO_SHORT if len(x) < _LEAST else Status.OK
     if x.std() < 1e-12:
@@ -344,6 +354,9 @@ def unit_root(
         p_value = unit_root_p(statistic, trend)
         kept = 1 + weight
         half_life = dt * np.log(0.5) / np.log(max(kept, 1e-300)) if kept < 1 else np.inf
+        if view.bridged > _MOST_BRIDGED:
+            half_life = float("nan")
+            cautions.append(_bridged(view.bridged))
     return UnitRoot(
         statistic=statistic,
         p_value=p_value,

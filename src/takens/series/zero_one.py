@@ -196,7 +196,7 @@ def zero_one_test_of_data(
     wholes = _settings(x, at.delay, whole=True)
     if not wholes:
         status = Status.TOO_SHORT
-    elif _bridged(view.missing, view.n_samples, sum(map(len, view.gapped))) > _MAX_BRIDGED:
+    elif view.bridged > _MAX_BRIDGED:
         status = Status.NOT_APPLICABLE
         cautions.append(_TOO_BRIDGED)
     passed = gate(view, at, seed=seed, n_surrogates=n_surrogates)
@@ -236,12 +236,6 @@ _TOO_BRIDGED = Finding(
     "Give a stretch with fewer missing samples.",
     "serious",
 )
-
-
-def _bridged(missing: float, n_series: int, n_grid: int) -> float:
-    """Share of the samples of the stretches that were missing: what is bridged, not what is cut."""
-    seen = (1 - missing) * n_grid
-    return max(0.0, 1 - seen / max(n_series, 1))
 
 
 def _thinned(stride: int) -> Finding:
