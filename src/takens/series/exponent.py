@@ -133,7 +133,9 @@ def divergence_curve(
     for lag in range(n_lags + 1):
         later, other = vectors.after(a, lag), vectors.after(b, lag)
         both = (later >= 0) & (other >= 0)
-        gap = np.linalg.norm(vectors.points[later[both], :p] - vectors.points[other[both], :p], axis=1)
+        gap = np.linalg.norm(
+            vectors.points[later[both], :p] - vectors.points[other[both], :p], axis=1
+        )
         positive = gap[gap > 1e-13]
         if positive.size > 20:
             curve[lag] = float(np.mean(np.log(positive)))

@@ -200,7 +200,9 @@ class DelayVectors:
 
     def after(self, rows: np.ndarray, lead: int) -> np.ndarray:
         """As `successors`, of the given rows alone."""
-        found = np.minimum(np.searchsorted(self.clock, self.clock[rows] + lead), len(self.clock) - 1)
+        found = np.minimum(
+            np.searchsorted(self.clock, self.clock[rows] + lead), len(self.clock) - 1
+        )
         return np.where(self.clock[found] == self.clock[rows] + lead, found, -1)
 
 

@@ -168,12 +168,17 @@ def time_asymmetry(x: np.ndarray, lags: tuple[int, ...]) -> float:
     """Largest absolute skewness of the increments over `lags`, a measure of irreversibility.
 
     ``|<(x(t + L) - x(t))^3>| / <(x(t + L) - x(t))^2>^(3/2)``, the maximum over `lags`. Zero in
-    expectation for every reversible process, linear Gaussian ones among them. Dimensionless.
+    expectation for every reversible process, linear Gaussian ones among them. Increments from or to
+    a missing value are left out. Dimensionless.
     """
-    worst = 0.0
+    worst, missing = 0.0, not np.isfinite(x).all()
     for lag in lags:
         if lag < len(x):
             step = x[lag:] - x[:-lag]
+            if missing:
+                step = step[np.isfinite(step)]
+                if not len(step):
+                    continue
             variance = float(np.mean(step**2))
             if variance > 0:
                 worst = max(worst, abs(float(np.mean(step**3))) / variance**1.5)

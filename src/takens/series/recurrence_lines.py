@@ -152,9 +152,7 @@ def share_in_lines(black: np.ndarray, shortest: int) -> float:
     return float(numerator / inside) if inside else float("nan")
 
 
-def length_distribution(
-    black: np.ndarray, shortest: int, *, scattered: bool = False
-) -> np.ndarray:
+def length_distribution(black: np.ndarray, shortest: int, *, scattered: bool = False) -> np.ndarray:
     """Distribution of the lengths of lines of at least `shortest`, shape (longest + 1,).
 
     The product-limit estimate: a line with one end cut is known to be longer than what is seen of

@@ -37,7 +37,8 @@ class RecurrenceWindows(AbstractResult):
     times : array, shape (n_windows,)
         Middle of each window, from the first state on, in `time_unit`.
     values : array, shape (n_windows, 4)
-        Determinism, mean diagonal line, laminarity and trapping time; lengths in samples. NaN where
+        Determinism, mean diagonal line, laminarity and trapping time; lengths in samples, and NaN
+        if samples are missing here and there, for only pieces of lines are seen. NaN where
         a window has fewer than half of its states.
     low, high : array, shape (n_windows, 4)
         Band that holds a window's value at `level` if all windows have the same lines.
@@ -137,6 +138,28 @@ def _weights(n: int, shortest: int, shortest_vertical: int) -> list[tuple[np.nda
     ]
 
 
+def _open_weights(
+    n: int, shortest: int, shortest_vertical: int
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """The same for lines sorted by how many ends are cut, shape (3 n,), where samples are missing.
+
+    Shares count the points whose neighbours along the line are known, as `share_in_lines` does; the
+    mean length of what is left of cut lines says nothing and has no value.
+    """
+    length, ends = np.arange(n, dtype=float), np.arange(3)[:, None]
+    nothing = np.zeros(3 * n)
+    made = []
+    for least in (shortest, shortest_vertical):
+        points = np.maximum(length - ends * (least - 1), 0)
+        made += [((points * (length >= least)).ravel(), points.ravel()), (nothing, nothing)]
+    return made
+
+
+def _lines_of(black: np.ndarray, by_ends: bool) -> np.ndarray:
+    """Lines by length, or by ends cut and length, of counts of shape (3, longest + 1)."""
+    return black.ravel() if by_ends else black.sum(axis=0)
+
+
 def _of_lines(lines: np.ndarray, weights: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
     """A measure of counted lines, along the last axis; NaN without lines."""
     over, under = lines @ weights[0], lines @ weights[1]
@@ -151,7 +174,9 @@ def _deviations(
     for w, each in enumerate(counts):
         left = [each.without(b)[:2] for b in range(N_BLOCKS)]
         for k in range(4):
-            values = _of_lines(np.array([part[k // 2].sum(axis=0) for part in left]), weights[k])
+            by_ends = len(weights[k][0]) > left[0][k // 2].shape[1]
+            rows = [_lines_of(part[k // 2], by_ends) for part in left]
+            values = _of_lines(np.array(rows), weights[k])
             made[w, k] = np.sqrt((N_BLOCKS - 1) * values.var())
     return made
 
@@ -164,8 +189,10 @@ def _band(
     rng: np.random.Generator,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Values, band and widening: lines of all windows in one urn, as many drawn as a window has."""
+    by_ends = len(weights[0][0]) > counts[0].diagonal.shape[-1]
     lines = [
-        np.array([(c.diagonal, c.vertical)[k][:, -1].sum(axis=0) for c in counts]) for k in range(2)
+        np.array([_lines_of((c.diagonal, c.vertical)[k][:, -1], by_ends) for c in counts])
+        for k in range(2)
     ]
     values = np.column_stack([_of_lines(lines[k // 2], weights[k]) for k in range(4)])
     drawn = np.full((len(counts), 4, n_draws), np.nan)
@@ -343,7 +370,8 @@ def _all_windows(
     if not held.any():
         return filled[0], filled[1], filled[2], np.ones(4)
     counts = [counts_at(p, radius, norm) for p, ok in zip(parts, held, strict=True) if ok]
-    weights = _weights(window + 1, *shortest)
+    made = _open_weights if states.view.missing > 0 else _weights
+    weights = made(window + 1, *shortest)
     *found, widening = _band(counts, weights, level, n_draws, np.random.default_rng(seed))
     filled[:, held] = np.array(found)
     return filled[0], filled[1], filled[2], widening
