@@ -254,11 +254,13 @@ def estimates(
     """
     from scipy.special import stdtrit
 
-    whole, *left = (
-        measures(*counts.without(b), shortest, shortest_vertical, scattered=scattered)
-        for b in (-1, *range(N_BLOCKS))
+    every = np.array(
+        [
+            measures(*counts.without(b), shortest, shortest_vertical, scattered=scattered)
+            for b in (-1, *range(N_BLOCKS))
+        ]
     )
-    left = np.array(left)
+    whole, left = every[0], every[1:]
     spread = (N_BLOCKS - 1) / N_BLOCKS * np.sum((left - left.mean(axis=0)) ** 2, axis=0)
     half = float(stdtrit(N_BLOCKS - 1, 0.5 + level / 2)) * np.sqrt(spread)
     bounds: dict[str, tuple[float, float]] = {
