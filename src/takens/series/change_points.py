@@ -413,16 +413,11 @@ def _level_at(table: Columns, parts: _Parts) -> np.ndarray:
 def _delay(table: Columns) -> int:
     from takens.series.embedding import chosen_delay
 
-    column = table.values[:, 0]
-    seen = np.flatnonzero(np.isfinite(column))
-    return chosen_delay(np.interp(np.arange(len(column)), seen, column[seen]))
+    return chosen_delay(table.values[:, 0])
 
 
 def _place(bins: _Bins, at: int, ends: np.ndarray, level: float, unit: str) -> Estimate:
-    """A bin number as a time; the interval reaches over the whole of the bins at its ends.
-
-    A change at a gap may lie anywhere in it: its middle is given, and the interval holds the gap.
-    """
+    """A bin number as a time, a gap by its middle; the interval holds the bins, or gap, at its ends."""
     last = len(bins.begin) - 1
     size = float(np.median(np.diff(bins.begin)))
     low, high = np.interp(ends, np.arange(last + 1), bins.begin)
