@@ -60,6 +60,51 @@ def _timed(statement: str, setting: str = "") -> str:
     return f"{setting}\nt = time.process_time()\n{statement}\nprint(time.process_time() - t)"
 
 
+PEER_RISE = {
+    "nolds lyap_r": _timed("nolds.lyap_r(x, emb_dim=3, lag=8, min_tsep=24)", "import nolds"),
+    "tsdynamics": _timed(
+        "lyapunov_from_data(x, dimension=3, delay=8, theiler=24)",
+        "from tsdynamics.analysis.lyapunov.from_data import lyapunov_from_data\n"
+        "lyapunov_from_data(x[:500], dimension=3, delay=8, theiler=24)",
+    ),
+}
+
+
+def _exponents(n: int, peers: dict[str, str]) -> dict[str, float]:
+    """Both exponents; the embedding, a question of its own, is not timed."""
+    from takens import series
+
+    x = lorenz(n)
+    chosen = series.embedding(x)
+    return {
+        "divergence_exponent": warm(
+            lambda: series.divergence_exponent(x, settings=chosen, throw=False)
+        ),
+        "largest_lyapunov": warm(lambda: series.largest_lyapunov(x, settings=chosen, throw=False)),
+        **{name: peer(code, x) for name, code in peers.items()},
+    }
+
+
+def exponents_10k() -> dict[str, float]:
+    """10,000 samples."""
+    return _exponents(10_000, PEER_RISE)
+
+
+def exponents_100k() -> dict[str, float]:
+    """100,000 samples; nolds needs a matrix of all distances and has no chance."""
+    return _exponents(100_000, {"tsdynamics": PEER_RISE["tsdynamics"]})
+
+
+def noisy_dimension() -> dict[str, float]:
+    """10,000 samples with 5 % noise, which is found and divided out."""
+    from takens import series
+
+    x = lorenz(10_000)
+    x = x + 0.05 * x.std() * np.random.default_rng(0).normal(size=len(x))
+    chosen = series.embedding(x)
+    return {"takens": warm(lambda: series.correlation_dimension(x, settings=chosen, throw=False))}
+
+
 def correlation_dimension() -> dict[str, float]:
     """Full curves of all pairs in five dimensions, 10,000 samples; settings are not timed."""
     from takens import series
@@ -144,7 +189,10 @@ def determinism() -> dict[str, float]:
 
 
 ROWS: dict[str, Row] = {
+    "exponents_10k": exponents_10k,
+    "exponents_100k": exponents_100k,
     "iaaft": iaaft,
+    "noisy_dimension": noisy_dimension,
     "determinism": determinism,
     "correlation_dimension": correlation_dimension,
     "correlation_dimension_100k": correlation_dimension_100k,

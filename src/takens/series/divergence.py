@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 _N_BLOCKS = 8
 _NEIGHBOURS = (1, 4)  # Rosenstein's nearest neighbour, and Kantz's mean over a few
 _MOST_LAGS = 1000
-_PILOT = 1000  # pairs that show where the curve levels off
+_PILOT = 1000  # pairs that show where the curve bends
+_PLATEAU = 250  # pairs that show where it levels off, over all lags
+_EVERY = 5000  # references of the first setting, above which every second state is one
 _FEWEST_PAIRS = 200
 _RISE_USED = 0.7  # share of the rise to the plateau; above it the curve bends
 _LEAST_RISE = 0.65  # of the logarithm, within the region: nearly a factor of two
@@ -158,19 +160,31 @@ def _mean(sums: np.ndarray, counts: np.ndarray) -> np.ndarray:
 
 def _end_of_rise(pairs: Pairs, n_neighbours: int, n_lags: int) -> int:
     """Lag at which the curve has done most of its rise to the plateau."""
-    some = slice(None, None, max(1, len(pairs.starts) // _PILOT))
+    curve = _pilot_curve(pairs, n_neighbours, n_lags, _PLATEAU)
+    known = np.flatnonzero(np.isfinite(curve))
+    if len(known) < _LEAST_LAGS:
+        return 0
+    plateau = float(np.median(curve[known[-max(3, len(known) // 4) :]]))
+    end = known[-1]
+    for n_pairs in (_PLATEAU, _PILOT):
+        known = np.flatnonzero(np.isfinite(curve))
+        bend = curve[known[0]] + _RISE_USED * (plateau - curve[known[0]])
+        risen = known[curve[known] > bend]
+        end = int(risen[0]) if risen.size else int(known[-1])
+        if n_pairs < _PILOT:
+            curve = _pilot_curve(pairs, n_neighbours, min(n_lags, end + end // 4 + 5), _PILOT)
+    return end
+
+
+def _pilot_curve(pairs: Pairs, n_neighbours: int, n_lags: int, n_pairs: int) -> np.ndarray:
+    """Divergence curve of a few evenly spread references."""
+    some = slice(None, None, max(1, len(pairs.starts) // n_pairs))
     pilot = dataclasses.replace(
         pairs,
         starts=np.ascontiguousarray(pairs.starts[some]),
         partners=pairs.partners[some],
     )
-    curve = _mean(*mean_curves(pilot, n_neighbours, n_lags, 1)[:, 0])
-    known = np.flatnonzero(np.isfinite(curve))
-    if len(known) < _LEAST_LAGS:
-        return 0
-    plateau = float(np.median(curve[known[-max(3, len(known) // 4) :]]))
-    risen = known[curve[known] > curve[known[0]] + _RISE_USED * (plateau - curve[known[0]])]
-    return int(risen[0]) if risen.size else int(known[-1])
+    return _mean(*mean_curves(pilot, n_neighbours, n_lags, 1)[:, 0])
 
 
 def _curve(
@@ -259,8 +273,9 @@ def divergence_exponent(
     settings : Embedding, optional
         Made from `data` when not given.
     max_references : int
-        Reference points of the first setting, evenly spread where there are more; the other
-        settings get an eighth.
+        Reference points of the first setting, evenly spread; half of the states where there are
+        more than 5,000, since the next state has nearly the same neighbours. The other settings
+        get an eighth.
     level : float
         Nominal coverage of the interval.
     throw : bool
@@ -352,6 +367,7 @@ def _curves(
     noise = noise_bound(view, chosen)
     for dimension, delay in chosen.settings:
         fewer = max(2000, min(view.n_samples, max_references) // 8)
+        first = min(max_references, max(_EVERY, view.n_samples // 2))
         try:
             pairs = find_pairs(
                 view,
@@ -360,7 +376,7 @@ def _curves(
                 theiler=chosen.theiler,
                 n_neighbours=max(_NEIGHBOURS),
                 padding=n_lags,
-                max_references=min(fewer, max_references) if curves else max_references,
+                max_references=min(fewer, max_references) if curves else first,
             )
         except InvalidInput:  # no vector of this setting is whole
             continue

@@ -278,7 +278,7 @@ def neighbours(
     distances, indices = np.full((n, k), np.inf), np.full((n, k), -1)
     pending = np.arange(n)
     most = min(k + 2 * theiler + 1, len(library))  # no window holds more than the rest
-    for asked in dict.fromkeys(min(a, most) for a in (k + 20, 4 * (k + 20))):
+    for asked in dict.fromkeys(min(a, most) for a in (k + 8, 4 * (k + 20))):
         near, which = tree.query(queries[pending], k=asked)
         near, which = near.reshape(len(pending), -1), which.reshape(len(pending), -1)
         apart = np.abs(library_clock[which] - query_clock[pending][:, None]) > theiler
