@@ -183,6 +183,30 @@ def test_a_blow_up_is_nan():
     assert np.isnan(orbit.states[-1]).all()
 
 
+def test_an_ensemble_is_one_system_with_a_leading_axis():
+    flow = lorenz()
+    many = TermFlow(jnp.stack([flow.coefficients, 2 * flow.coefficients]), flow.terms)
+    rates = eqx.filter_vmap(lambda system, x: system.vector_field(0.0, x), in_axes=(0, None))(
+        many, jnp.asarray(STATE)
+    )
+    np.testing.assert_allclose(rates[1], 2 * flow.vector_field(0.0, STATE), rtol=1e-14)
+    with pytest.raises(InvalidInput, match="asked of an ensemble"):
+        many.equations()
+    assert many.pruned().coefficients.shape == (2, 5, 3)
+
+
+def test_whole_numbers_are_not_computed_in_single_precision():
+    rate = lorenz().vector_field(0.0, jnp.array([1, 2, 3]))
+    assert rate.dtype == jnp.float64
+    np.testing.assert_allclose(rate, [10.0, 23.0, -6.0], rtol=1e-15)
+
+
+def test_a_term_that_is_not_finite_and_not_used_is_pruned():
+    flow = TermFlow([[0.0], [2.0]], Expressions("1/x", "x + 1").over(("x",)))
+    assert np.isnan(flow.vector_field(0.0, jnp.zeros(1))).all()
+    assert float(flow.pruned().vector_field(0.0, jnp.zeros(1))[0]) == 2.0
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [

@@ -73,6 +73,11 @@ def _flow_terms(terms: Any) -> None:
 
 def _sum_text(terms: Terms, column: Any, digits: int) -> str:
     """A weighted sum of terms as text that `Expressions` reads."""
+    if np.ndim(column) != 1:
+        raise InvalidInput(
+            "equations were asked of an ensemble, whose coefficients have a leading axis. Take one "
+            "member: `jax.tree.map(lambda a: a[i], system)`."
+        )
     shown = ""
     for value, name in zip(np.asarray(column), terms.names, strict=True):
         if value == 0:
@@ -116,6 +121,11 @@ class TermFlow(AbstractFlow, AbstractTermSystem):
     ------
     InvalidInput
         If shapes disagree, the terms need earlier values, or a velocity is no state.
+
+    Notes
+    -----
+    Cost: one evaluation of all terms, used or not, for every rate: see `pruned`. A term that is
+    not finite makes the rates NaN even where its coefficient is zero; a pruned flow lacks it.
 
     Examples
     --------
@@ -184,7 +194,7 @@ class TermFlow(AbstractFlow, AbstractTermSystem):
         """As in ``x' = x - 0.5*x*y``."""
         rate_of = dict(self.velocities)
         right = {
-            name: _sum_text(self.terms, self.coefficients[:, i], digits)
+            name: _sum_text(self.terms, self.coefficients[..., i], digits)
             for i, name in enumerate(self.laws)
         } | {name: quoted(rate) for name, rate in rate_of.items()}
         return tuple(f"{quoted(name)}' = {right[name]}" for name in self.names)
@@ -288,8 +298,8 @@ class RationalFlow(AbstractFlow, AbstractTermSystem):
         """As in ``s' = (0.6 - 3*s)/(1 + 3.33*s)``."""
         found = []
         for i, name in enumerate(self.names):
-            upper = _sum_text(self.terms, self.numerator[:, i], digits)
-            lower = _sum_text(self.lower_terms, self.denominator[:, i], digits)
+            upper = _sum_text(self.terms, self.numerator[..., i], digits)
+            lower = _sum_text(self.lower_terms, self.denominator[..., i], digits)
             if lower != "0":
                 joined = f"1 - {lower[1:]}" if lower.startswith("-") else f"1 + {lower}"
                 upper = f"({upper})/({joined})"
@@ -362,7 +372,7 @@ class TermMap(AbstractMap, AbstractTermSystem):
     def equations(self, digits: int = 4) -> tuple[str, ...]:
         """As in ``x[+1] = 3.7*x - 3.7*x^2``, one for each state of the terms."""
         return tuple(
-            f"{quoted(name)}[+1] = {_sum_text(self.terms, self.coefficients[:, i], digits)}"
+            f"{quoted(name)}[+1] = {_sum_text(self.terms, self.coefficients[..., i], digits)}"
             for i, name in enumerate(self.laws)
         )
 

@@ -169,10 +169,12 @@ class Terms:
         if xp is np:
             stacked = self.stacked(x, u, t)
             return np.moveaxis(stacked, 0, -1)
-        given, lead = self._traced(x, u, t, xp)
-        found = self._plan.traced(given, self._users, xp)
-        dtype = xp.result_type(x.dtype, xp.float32)
-        return xp.stack([xp.broadcast_to(xp.asarray(v, dtype), lead) for v in found], axis=-1)
+        x = xp.asarray(x)
+        x = x if xp.issubdtype(x.dtype, xp.floating) else x.astype(float)
+        self._checked(x, u, t)
+        found = self._plan.traced(self._given(x, u, t), self._users, xp)
+        spread = [xp.broadcast_to(xp.asarray(v, x.dtype), x.shape[:-1]) for v in found]
+        return xp.stack(spread, axis=-1)
 
     def stacked(
         self, x: Any, u: Any = None, t: Any = None, out: np.ndarray | None = None
@@ -430,10 +432,6 @@ class Terms:
             return u[..., self.inputs.index(node[1])]
 
         return given
-
-    def _traced(self, x: Any, u: Any, t: Any, xp: Any) -> tuple[Callable[[Node], Any], Any]:
-        self._checked(x, u, t)
-        return self._given(x, u, t), x.shape[:-1]
 
     def _blocks(self, plan: Plan, x: np.ndarray, u: Any, t: Any, out: np.ndarray) -> None:
         """Run a plan over the samples, a block at a time, into ``out[monomial, sample]``."""
