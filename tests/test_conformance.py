@@ -17,7 +17,15 @@ from takens.core.system import (
     AbstractSystem,
     parameter,
 )
-from takens.learn.terms import Delays, Expressions, Polynomials, RationalFlow, TermFlow, TermMap
+from takens.learn.terms import (
+    Delays,
+    Expressions,
+    Polynomials,
+    RationalFlow,
+    TermDelayFlow,
+    TermFlow,
+    TermMap,
+)
 
 RNG = np.random.default_rng(7)
 SIGNAL = np.sin(0.3 * np.arange(400)) + 0.3 * RNG.normal(size=400)
@@ -283,6 +291,9 @@ def of_terms(kind):
     if kind == "TermMap":
         delayed = Delays((2,), Polynomials(2)).over(("x",))
         return TermMap(np.linspace(-0.3, 0.3, len(delayed))[:, None], delayed)
+    if kind == "TermDelayFlow":
+        delayed = Delays(1, Polynomials(2)).over(("x",))
+        return TermDelayFlow(small[:6, :1], delayed, delay=1.0, n_nodes=5)
     return TermFlow(small, cubic)
 
 
@@ -298,6 +309,7 @@ DERIVED = {
     "TermFlow": (lambda: of_terms("TermFlow"), [0.3, -0.2]),
     "RationalFlow": (lambda: of_terms("RationalFlow"), [0.3, -0.2]),
     "TermMap": (lambda: of_terms("TermMap"), [0.3, -0.2, 0.1]),
+    "TermDelayFlow": (lambda: of_terms("TermDelayFlow"), [0.3, 0.2, 0.1, 0.2, 0.3]),
     "GridPDE": (
         lambda: learn.WeakPDE(degree=2, order=2).fit(HEAT).model,
         np.cos(0.2 * np.arange(20) ** 1.5),

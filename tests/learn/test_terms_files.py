@@ -20,6 +20,7 @@ from takens.learn.terms import (
     Functions,
     Polynomials,
     RationalFlow,
+    TermDelayFlow,
     TermFlow,
     TermMap,
     load,
@@ -50,6 +51,12 @@ def made():
             [[0.1], [0.2], [1 / 3]], [[0.3], [2 / 7]], terms, terms.select([1, 2])
         ),
         "map": TermMap(np.linspace(-1, 1, len(delayed))[:, None] / 3, delayed),
+        "delay": TermDelayFlow(
+            [[1.8], [-0.6]],
+            Delays(3, Polynomials(2)).over(("x",)).select((1, 4)),
+            delay=1 / 3,
+            n_nodes=9,
+        ),
         "none": TermMap([[np.nan], [np.inf], [-0.0]], terms),
         "ensemble": TermMap(np.random.default_rng(0).normal(size=(4, 3, 1)), terms),
     }

@@ -17,6 +17,7 @@ from takens.learn.terms import (
     Fourier,
     Polynomials,
     RationalFlow,
+    TermDelayFlow,
     TermFlow,
     TermMap,
 )
@@ -174,6 +175,26 @@ def test_a_map_with_delays_is_the_recursion():
         past = [*x, 1 - 0.9 * x[-1] ** 2 + 0.2 * x[-2] + 0.1 * x[-1] * x[-4]]
         state = model.step(n, state)
         np.testing.assert_allclose(state, past[: -len(state) - 1 : -1], rtol=1e-14)
+
+
+def test_a_delay_equation_is_the_known_one():
+    known = systems.MackeyGlass(n_nodes=9)
+    beta, gamma, power, tau = (
+        float(v) for v in (known.beta, known.gamma, known.exponent, known.delay)
+    )
+    terms = Expressions("x", "x[-17]/(1 + x[-17]^10)")
+    found = TermDelayFlow(
+        [[-gamma], [beta]], Delays(17, terms).over(("x",)), delay=tau, n_nodes=9
+    )  # fmt: skip
+    assert power == 10
+    state = jnp.asarray(np.linspace(0.4, 1.1, 9))
+    np.testing.assert_allclose(
+        found.vector_field(0.0, state), known.vector_field(0.0, state), rtol=1e-12
+    )
+    assert found.names == known.names
+    assert found.pruned().equations(2) == ("x' = -0.1*x + 0.2*x[-17]/(1 + x[-17]^10)",)
+    with pytest.raises(InvalidInput, match=r"the lags \[1, 2\]; expected one"):
+        TermDelayFlow(np.ones((4, 1)), Delays((1, 2)).over(("x",)), delay=1.0)
 
 
 def test_a_blow_up_is_nan():

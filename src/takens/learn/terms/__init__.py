@@ -5,6 +5,7 @@ Systems made of terms need JAX, and are imported when first used.
 
 from __future__ import annotations
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
 from takens.learn.terms.library import AbstractLibrary as AbstractLibrary
@@ -17,6 +18,7 @@ from takens.learn.terms.written import Expressions as Expressions
 from takens.learn.terms.written import Functions as Functions
 
 if TYPE_CHECKING:
+    from takens.learn.terms.delayed import TermDelayFlow as TermDelayFlow
     from takens.learn.terms.files import load as load
     from takens.learn.terms.files import save as save
     from takens.learn.terms.system import AbstractTermSystem as AbstractTermSystem
@@ -24,16 +26,18 @@ if TYPE_CHECKING:
     from takens.learn.terms.system import TermFlow as TermFlow
     from takens.learn.terms.system import TermMap as TermMap
 
-_SYSTEMS = ("AbstractTermSystem", "RationalFlow", "TermFlow", "TermMap")
+_LAZY = {
+    "AbstractTermSystem": "system",
+    "RationalFlow": "system",
+    "TermFlow": "system",
+    "TermMap": "system",
+    "TermDelayFlow": "delayed",
+    "load": "files",
+    "save": "files",
+}
 
 
 def __getattr__(name: str) -> Any:
-    if name in _SYSTEMS:
-        from takens.learn.terms import system
-
-        return getattr(system, name)
-    if name in ("load", "save"):
-        from takens.learn.terms import files
-
-        return getattr(files, name)
+    if name in _LAZY:
+        return getattr(importlib.import_module(f"takens.learn.terms.{_LAZY[name]}"), name)
     raise AttributeError(f"module 'takens.learn.terms' has no attribute {name!r}")

@@ -8,15 +8,22 @@ import math
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 
 from takens.core.errors import InvalidInput, WrongKind
 from takens.core.integrators import CLASSICAL, COOPER_VERNER, Adaptive, Implicit, RungeKutta
+from takens.learn.terms.delayed import TermDelayFlow
 from takens.learn.terms.system import AbstractTermSystem, RationalFlow, TermFlow, TermMap
 from takens.learn.terms.terms import Terms
 
 FORMAT = "takens.system/1"
-_SYSTEMS = {"TermFlow": TermFlow, "TermMap": TermMap, "RationalFlow": RationalFlow}
+_SYSTEMS = {
+    "TermFlow": TermFlow,
+    "TermMap": TermMap,
+    "RationalFlow": RationalFlow,
+    "TermDelayFlow": TermDelayFlow,
+}
 _INTEGRATORS = {"Adaptive": Adaptive, "Implicit": Implicit, "RungeKutta": RungeKutta}
 _TABLEAUS = {"CLASSICAL": CLASSICAL, "COOPER_VERNER": COOPER_VERNER}
 
@@ -26,7 +33,7 @@ def save(system: Any, path: str | Path, *, overwrite: bool = False) -> Path:
 
     Parameters
     ----------
-    system : TermFlow, TermMap or RationalFlow
+    system : TermFlow, TermMap, RationalFlow or TermDelayFlow
         With any number of leading axes on its coefficients, as an ensemble has.
     path : str or Path
         The file; ``.json`` by custom.
@@ -94,7 +101,7 @@ def load(path: str | Path) -> Any:
 
     Returns
     -------
-    TermFlow, TermMap or RationalFlow
+    TermFlow, TermMap, RationalFlow or TermDelayFlow
 
     Raises
     ------
@@ -145,9 +152,9 @@ def _written(value: Any) -> Any:
             if not isinstance(setting, (int, float, str)):
                 raise InvalidInput(f"{type(value).__name__}.{name} cannot be written to a file.")
         return {"integrator": type(value).__name__, "settings": settings}
-    if isinstance(value, (str, tuple)):
+    if isinstance(value, (str, tuple, int)):
         return {"plain": value}
-    if isinstance(value, np.ndarray) or np.ndim(value):
+    if isinstance(value, (np.ndarray, jax.Array)):
         array = np.asarray(value, dtype=float)
         flat = [v if math.isfinite(v) else repr(v) for v in array.ravel().tolist()]
         return {"shape": array.shape, "numbers": flat}

@@ -34,19 +34,20 @@ class AbstractTermSystem(AbstractSystem):
         """One equation for each state, numbers to `digits` significant digits."""
 
 
-def _theta(terms: Terms, t: Any, x: Any, u: Any) -> Any:
+def term_values(terms: Terms, t: Any, x: Any, u: Any) -> Any:
     """Values of the terms, with an input of zero where none is given."""
     if u is None and terms.uses_inputs:
         u = jnp.zeros(len(terms.inputs))
     return terms(jnp.asarray(x), u, t, xp=jnp)
 
 
-def _weighted(theta: Any, coefficients: Any) -> Any:
+def weighted(theta: Any, coefficients: Any) -> Any:
     """``theta @ coefficients``, as sums that a compiler joins with the terms."""
     return (theta[:, None] * coefficients).sum(axis=0)
 
 
-def _checked(what: str, coefficients: Any, terms: Terms, laws: tuple[str, ...]) -> None:
+def checked_shape(what: str, coefficients: Any, terms: Terms, laws: tuple[str, ...]) -> None:
+    """Refuse coefficients without a row for each term and a column for each law."""
     expected = (len(terms), len(laws))
     if np.shape(coefficients)[-2:] != expected:
         raise InvalidInput(
@@ -55,23 +56,25 @@ def _checked(what: str, coefficients: Any, terms: Terms, laws: tuple[str, ...]) 
         )
 
 
-def _made(terms: Any) -> None:
+def checked_terms(terms: Any) -> None:
+    """Refuse a library where terms are expected."""
     if not isinstance(terms, Terms):
         raise InvalidInput(
             f"terms = {terms!r}; expected Terms. A library becomes terms by `over(states)`."
         )
 
 
-def _flow_terms(terms: Any) -> None:
-    _made(terms)
+def checked_flow_terms(terms: Any) -> None:
+    """Refuse terms that need the past."""
+    checked_terms(terms)
     if terms.delays:
         raise InvalidInput(
             f"the terms need the earlier values {list(terms.columns[len(terms.states) :])}, which "
-            "are no part of a flow's state. Take TermMap, or terms without delays."
+            "are no part of a flow's state. Take TermDelayFlow or TermMap, or terms without delays."
         )
 
 
-def _sum_text(terms: Terms, column: Any, digits: int) -> str:
+def sum_text(terms: Terms, column: Any, digits: int) -> str:
     """A weighted sum of terms as text that `Expressions` reads."""
     if np.ndim(column) != 1:
         raise InvalidInput(
@@ -91,7 +94,7 @@ def _sum_text(terms: Terms, column: Any, digits: int) -> str:
     return shown or "0"
 
 
-def _used(*columns: Any) -> np.ndarray:
+def used_rows(*columns: Any) -> np.ndarray:
     """Which rows hold a number other than zero; the first, where none does."""
     found = np.any([np.any(np.asarray(c) != 0, axis=(*range(c.ndim - 2), -1)) for c in columns], 0)
     if not found.any():
@@ -154,8 +157,8 @@ class TermFlow(AbstractFlow, AbstractTermSystem):
 
     def __check_init__(self) -> None:
         """Refuse shapes that do not fit, before anything is traced."""
-        _flow_terms(self.terms)
-        _checked("coefficients", self.coefficients, self.terms, self.laws)
+        checked_flow_terms(self.terms)
+        checked_shape("coefficients", self.coefficients, self.terms, self.laws)
         for pair in self.velocities:
             if len(pair) != 2 or pair[0] == pair[1] or not set(pair) <= set(self.names):
                 raise InvalidInput(
@@ -181,7 +184,7 @@ class TermFlow(AbstractFlow, AbstractTermSystem):
 
     def vector_field(self, t: Any, x: Any, u: Any = None) -> Any:
         """The sums, and the velocities as rates of their positions."""
-        rates = _weighted(_theta(self.terms, t, x, u), self.coefficients)
+        rates = weighted(term_values(self.terms, t, x, u), self.coefficients)
         if not self.velocities:
             return rates
         rate_of = dict(self.velocities)
@@ -194,14 +197,14 @@ class TermFlow(AbstractFlow, AbstractTermSystem):
         """As in ``x' = x - 0.5*x*y``."""
         rate_of = dict(self.velocities)
         right = {
-            name: _sum_text(self.terms, self.coefficients[..., i], digits)
+            name: sum_text(self.terms, self.coefficients[..., i], digits)
             for i, name in enumerate(self.laws)
         } | {name: quoted(rate) for name, rate in rate_of.items()}
         return tuple(f"{quoted(name)}' = {right[name]}" for name in self.names)
 
     def pruned(self) -> TermFlow:
         """The same flow without the terms that no equation uses; it runs faster."""
-        used = _used(self.coefficients)
+        used = used_rows(self.coefficients)
         return TermFlow(
             self.coefficients[..., used, :],
             self.terms.select(used),
@@ -260,10 +263,10 @@ class RationalFlow(AbstractFlow, AbstractTermSystem):
 
     def __check_init__(self) -> None:
         """Refuse shapes that do not fit, before anything is traced."""
-        _flow_terms(self.terms)
-        _flow_terms(self.lower_terms)
-        _checked("numerator", self.numerator, self.terms, self.laws)
-        _checked("denominator", self.denominator, self.lower_terms, self.laws)
+        checked_flow_terms(self.terms)
+        checked_flow_terms(self.lower_terms)
+        checked_shape("numerator", self.numerator, self.terms, self.laws)
+        checked_shape("denominator", self.denominator, self.lower_terms, self.laws)
         columns = (self.terms.states, self.terms.inputs, self.terms.delays)
         lower = self.lower_terms
         if (lower.states, lower.inputs, lower.delays) != columns:
@@ -291,15 +294,15 @@ class RationalFlow(AbstractFlow, AbstractTermSystem):
 
     def vector_field(self, t: Any, x: Any, u: Any = None) -> Any:
         """The quotients."""
-        upper = _weighted(_theta(self.terms, t, x, u), self.numerator)
-        return upper / (1.0 + _weighted(_theta(self.lower_terms, t, x, u), self.denominator))
+        upper = weighted(term_values(self.terms, t, x, u), self.numerator)
+        return upper / (1.0 + weighted(term_values(self.lower_terms, t, x, u), self.denominator))
 
     def equations(self, digits: int = 4) -> tuple[str, ...]:
         """As in ``s' = (0.6 - 3*s)/(1 + 3.33*s)``."""
         found = []
         for i, name in enumerate(self.names):
-            upper = _sum_text(self.terms, self.numerator[..., i], digits)
-            lower = _sum_text(self.lower_terms, self.denominator[..., i], digits)
+            upper = sum_text(self.terms, self.numerator[..., i], digits)
+            lower = sum_text(self.lower_terms, self.denominator[..., i], digits)
             if lower != "0":
                 joined = f"1 - {lower[1:]}" if lower.startswith("-") else f"1 + {lower}"
                 upper = f"({upper})/({joined})"
@@ -339,8 +342,8 @@ class TermMap(AbstractMap, AbstractTermSystem):
 
     def __check_init__(self) -> None:
         """Refuse shapes that do not fit, before anything is traced."""
-        _made(self.terms)
-        _checked("coefficients", self.coefficients, self.terms, self.laws)
+        checked_terms(self.terms)
+        checked_shape("coefficients", self.coefficients, self.terms, self.laws)
 
     @property
     def names(self) -> tuple[str, ...]:  # type: ignore[override]
@@ -366,13 +369,13 @@ class TermMap(AbstractMap, AbstractTermSystem):
         names, width = self.names, len(self.terms.states)
         chosen = [names.index(column) for column in self.terms.columns]
         seen = x if len(names) == width else jnp.asarray(x)[jnp.asarray(chosen)]
-        new = _weighted(_theta(self.terms, n, seen, u), self.coefficients)
+        new = weighted(term_values(self.terms, n, seen, u), self.coefficients)
         return new if len(names) == width else jnp.concatenate([new, x[:-width]])
 
     def equations(self, digits: int = 4) -> tuple[str, ...]:
         """As in ``x[+1] = 3.7*x - 3.7*x^2``, one for each state of the terms."""
         return tuple(
-            f"{quoted(name)}[+1] = {_sum_text(self.terms, self.coefficients[..., i], digits)}"
+            f"{quoted(name)}[+1] = {sum_text(self.terms, self.coefficients[..., i], digits)}"
             for i, name in enumerate(self.laws)
         )
 
@@ -381,5 +384,5 @@ class TermMap(AbstractMap, AbstractTermSystem):
 
         Earlier values stay part of the state.
         """
-        used = _used(self.coefficients)
+        used = used_rows(self.coefficients)
         return TermMap(self.coefficients[..., used, :], self.terms.select(used), units=self.units)
