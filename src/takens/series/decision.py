@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from takens.series.exponent import LargestLyapunov
+from takens.series.foresight import Foresight
 from takens.series.lines import Lines
 from takens.series.spectrum import Spectrum
 from takens.series.stationarity import Stationarity
@@ -20,8 +21,12 @@ LINES_UNEXPLAINED = 0.25  # lines must foretell at least three quarters of the h
 LINES_CYCLES = 6  # the strongest line must turn this often: slow drift passes for a slow wave
 LINES_DECAY = 1.6  # and do no worse outside than this many times their misfit inside
 LINES_BEATEN = 0.3  # a local predictor with less than this share of the lines' error beats them
-DETERMINISTIC_RATIO = 0.6  # prediction error over that of surrogates
-WANDERING_RATIO = 0.35  # the same for a record that looks like a random walk or drifts
+DETERMINISTIC_RATIO = 0.7  # prediction error over that of surrogates
+WANDERING_RATIO = 0.5  # the same for a record that looks like a random walk or drifts
+FORGOTTEN = 1.5  # error many turns ahead over that one delay ahead, at the least, in chaos
+FORGOTTEN_ERROR = 0.03  # and that error itself, over the standard deviation: below, it is numerics
+REMEMBERED = 2.0  # the same ratio of the usual error, at the most, in regular motion
+REMEMBERED_ERROR = 0.005  # or that error itself
 NEUTRAL_GROWTH = 0.05  # exponent times characteristic period below which growth is negligible
 HARMONIC_TOLERANCE = 0.5  # resolution cells at full noise, for the frequency of a multiple
 
@@ -139,15 +144,52 @@ def _length_and_steadiness(
     ]
 
 
+def _growth(
+    exponent: LargestLyapunov, ahead: Foresight
+) -> list[tuple[str, float, float, str, str]]:
+    """Rows of evidence on the growth of small differences."""
+    unit = exponent.exponent.unit
+    return [
+        (
+            "exponent: lower end of the interval",
+            exponent.exponent.interval[0],
+            0.0,
+            "chaotic when above",
+            f"largest Lyapunov exponent in {unit}",
+        ),
+        (
+            "exponent: growth at every setting",
+            exponent.certain_growth,
+            0.0,
+            "chaotic when above, in place of the interval",
+            f"least of the better half of the settings, blocks allowed for, in {unit}",
+        ),
+        (
+            "divergence of neighbours: slope",
+            exponent.divergence_slope,
+            0.0,
+            "chaotic when above, together with one of the two before",
+            f"sustained rise of the mean log distance, in {unit}",
+        ),
+        (
+            "forecasts: far error over near",
+            ahead.least / max(ahead.near, 1e-300),
+            FORGOTTEN,
+            "chaotic only when above",
+            f"smallest error {ahead.first} to {ahead.last} samples ahead over that one delay ahead",
+        ),
+    ]
+
+
 def _collect(
     lines: Lines,
     prediction: SurrogateTest,
     asymmetry: SurrogateTest,
     exponent: LargestLyapunov,
+    ahead: Foresight,
     steady: Stationarity,
     enough: Sufficiency,
 ) -> tuple[Evidence, ...]:
-    low = exponent.exponent.interval[0]
     rows: list[tuple[str, float, float, str, str]] = [
         (
             "lines: unexplained held-out variance",
@@ -177,20 +219,7 @@ def _collect(
             "nonlinear when at or below",
             "skewness of increments against IAAFT surrogates",
         ),
-        (
-            "exponent: lower end of the interval",
-            low,
-            0.0,
-            "chaotic when above",
-            f"largest Lyapunov exponent in {exponent.exponent.unit}",
-        ),
-        (
-            "divergence of neighbours: slope",
-            exponent.divergence_slope,
-            0.0,
-            "chaotic when above, together with the interval",
-            f"sustained rise of the mean log distance, in {exponent.exponent.unit}",
-        ),
+        *_growth(exponent, ahead),
         *_length_and_steadiness(enough, steady),
     ]
     return tuple(
@@ -206,11 +235,12 @@ def decide(
     lines: Lines,
     tests: tuple[SurrogateTest, ...],
     exponent: LargestLyapunov,
+    ahead: Foresight,
     n_samples: int,
 ) -> Decision:
     """Apply the rule to the results; see `kind_of_motion` for the order of the tests."""
     prediction, asymmetry = tests
-    evidence = _collect(lines, prediction, asymmetry, exponent, steady, enough)
+    evidence = _collect(lines, prediction, asymmetry, exponent, ahead, steady, enough)
     wandering = steady.wanders or steady.drifts
     limit = WANDERING_RATIO if wandering else DETERMINISTIC_RATIO
     deterministic = bool(prediction.p_value <= ALPHA / 2 and prediction.ratio < limit)
@@ -237,7 +267,7 @@ def decide(
             f"times better than in linear surrogates (p = {prediction.p_value:.3g}): the motion "
             "follows a rule."
         )
-        return _deterministic(enough, rhythm, lines, exponent, n_samples, reasons, done)
+        return _deterministic(enough, rhythm, lines, exponent, ahead, n_samples, reasons, done)
     if wandering or steady.changes_variance:
         reasons.append(steady.summary().removeprefix("stationarity: ").capitalize() + ".")
         return done("nonstationary", "Differences or a detrended record can be analysed further.")
@@ -259,6 +289,7 @@ def _deterministic(
     rhythm: Spectrum,
     lines: Lines,
     exponent: LargestLyapunov,
+    ahead: Foresight,
     n_samples: int,
     reasons: list[str],
     done: Callable[..., Decision],
@@ -266,31 +297,69 @@ def _deterministic(
     """A rule is at work: chaos, a cycle with many harmonics, or a question left open."""
     estimate = exponent.exponent
     low, high = estimate.interval
-    diverge = exponent.divergence_slope > 0  # NaN where neighbours do not part, as in a cycle
-    if diverge and low > 0:
-        reasons.append(
-            f"The largest Lyapunov exponent is positive with its whole interval: {estimate}."
-        )
-        reasons.append(
-            f"Neighbours part exponentially as well, at {exponent.divergence_slope:.3g} "
-            f"{estimate.unit}."
-        )
+    if _chaos(exponent, ahead):
+        reasons += _why_chaotic(exponent, ahead)
         if enough.enough_for_chaos:
             turns = "iterates" if enough.samples_per_period == 1 else "turns"
             reasons.append(f"The record is long enough: {enough.length_in_periods:.4g} {turns}.")
             return done("chaotic", "More noise than estimated would weaken the exponent.")
         reasons.append("The record does not suffice for a claim of chaos: " + enough.needs[0] + ".")
         return done("undetermined")
+    well = lines.unexplained_outside < LINES_UNEXPLAINED
+    if well and ahead.usual <= max(REMEMBERED * ahead.near, REMEMBERED_ERROR):
+        reasons.append(
+            f"The state is foretold {ahead.first} to {ahead.last} samples ahead with an error of "
+            f"{ahead.usual:.2g} standard deviations, as well as one delay ahead."
+        )
+        return _regular(lines, n_samples, reasons, done)
     small = abs(estimate.value) * rhythm.characteristic_period < NEUTRAL_GROWTH
-    if small and low <= 0 <= high and lines.unexplained_outside < LINES_UNEXPLAINED:
+    if small and low <= 0 <= high and well:
         reasons.append(f"The largest Lyapunov exponent is zero within its interval: {estimate}.")
         return _regular(lines, n_samples, reasons, done)
+    if low > 0:
+        reasons.append(
+            f"The largest Lyapunov exponent, {estimate}, is positive, but neighbours do not part "
+            "or the state is foretold far ahead as well as one delay ahead."
+        )
+        return done("undetermined", "A record of more of the state would tell what is wrong.")
     reasons.append(
         f"The sign of the largest Lyapunov exponent is not resolved: {estimate}."
         if estimate.is_finite
         else "The largest Lyapunov exponent could not be estimated."
     )
     return done("undetermined", "A longer record, or one with less noise, would fix the exponent.")
+
+
+def _chaos(exponent: LargestLyapunov, ahead: Foresight) -> bool:
+    """Tangent vectors grow, neighbours part, and the state cannot be foretold far ahead.
+
+    Where forecasts could not be made, for gaps, the whole interval of the exponent is asked for.
+    """
+    if not exponent.divergence_slope > 0:  # NaN where neighbours do not part, as in a cycle
+        return False
+    if not np.isfinite(ahead.least):
+        return bool(exponent.exponent.interval[0] > 0)
+    forgotten = ahead.least >= max(FORGOTTEN * ahead.near, FORGOTTEN_ERROR)
+    return bool(forgotten and (exponent.exponent.interval[0] > 0 or exponent.certain_growth > 0))
+
+
+def _why_chaotic(exponent: LargestLyapunov, ahead: Foresight) -> list[str]:
+    estimate = exponent.exponent
+    reasons = [
+        f"The largest Lyapunov exponent is positive with its whole interval: {estimate}."
+        if estimate.interval[0] > 0
+        else f"The size of the largest Lyapunov exponent is uncertain, {estimate}, its sign is not: "
+        "tangent vectors grow at every setting of the better half, by at least "
+        f"{exponent.certain_growth:.3g}.",
+        f"Neighbours part exponentially as well, at {exponent.divergence_slope:.3g} "
+        f"{estimate.unit}.",
+    ]
+    if np.isfinite(ahead.least):
+        reasons.append(
+            f"Forecasts fail: their error is {ahead.near:.2g} standard deviations one delay ahead "
+            f"and at least {ahead.least:.2g} from {ahead.first} to {ahead.last} samples ahead."
+        )
+    return reasons
 
 
 def _stochastic(

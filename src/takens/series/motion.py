@@ -14,6 +14,7 @@ from takens.series.dimension import CorrelationDimension, correlation_dimension
 from takens.series.embedding import Embedding, embedding
 from takens.series.entropy import PermutationEntropy, permutation_entropy
 from takens.series.exponent import LargestLyapunov, largest_lyapunov
+from takens.series.foresight import foresight
 from takens.series.lines import Lines, fit_lines
 from takens.series.local_linear import smallest_local_error
 from takens.series.observable import Observable, delay_vectors, observable, time_name
@@ -223,9 +224,10 @@ def kind_of_motion(
 
     The order of the tests is fixed: rest; spectral lines that foretell held-out data (periodic,
     quasiperiodic); determinism against IAAFT surrogates by nonlinear prediction error; a positive
-    largest Lyapunov exponent *and* parting neighbours *and* a sufficient record (chaotic); unit
-    root, drift and change of variance (nonstationary); rejection of the linear null by prediction
-    error or time asymmetry, Holm-corrected (stochastic-nonlinear) or not (stochastic-linear).
+    largest Lyapunov exponent *and* parting neighbours *and* forecasts that fail many turns ahead
+    *and* a sufficient record (chaotic); unit root, drift and change of variance (nonstationary);
+    rejection of the linear null by prediction error or time asymmetry, Holm-corrected
+    (stochastic-nonlinear) or not (stochastic-linear).
 
     Parameters
     ----------
@@ -310,6 +312,8 @@ def kind_of_motion(
     exponent = largest_lyapunov(
         view, settings=chosen, level=level, quick=quick, seed=seed, throw=False
     )
+    tell(0.7, "forecasts far ahead")
+    ahead = foresight(view, chosen, enough.samples_per_period)
     tell(0.8, "correlation dimension and entropy")
     dimension = None
     if not quick:
@@ -322,6 +326,7 @@ def kind_of_motion(
         lines=lines,
         tests=tests,
         exponent=exponent,
+        ahead=ahead,
         n_samples=len(view.longest),
     )
     tell(1.0, "verdict")
