@@ -202,6 +202,22 @@ def _van_der_pol(n: int, dt: float, rng: np.random.Generator) -> Array:
     return _orbit3(_van_der_pol_field, (1.0, 0.0, 0.0), step, 0.05, math.ceil(wait / step), n)
 
 
+# Periodically forced Duffing oscillators x'' = -0.3 x' + x - x^3 + g cos(w t) that settle on a cycle:
+# of one period in one well, of two periods, and one around both wells.
+_FORCED = ((0.2, 1.0), (0.28, 1.2), (0.65, 1.2))
+
+
+def _forced_cycle(n: int, dt: float, rng: np.random.Generator) -> Array:
+    strength, frequency = _FORCED[rng.integers(len(_FORCED))]
+
+    def field(x: float, y: float, phase: float) -> State3:
+        return y, -0.3 * y + x - x**3 + strength * math.cos(phase), frequency
+
+    step = dt * 2 * np.pi / frequency / _points_per_period(rng)
+    start = (1.0 + 0.05 * rng.normal(), 0.05 * rng.normal(), rng.uniform(0, 2 * np.pi))
+    return _orbit3(field, start, step, 0.05, math.ceil(400 / step), n)
+
+
 # --- noise of every colour ---------------------------------------------------------------------
 
 
@@ -302,6 +318,10 @@ def _exp_ar(n: int, dt: float, rng: np.random.Generator) -> Array:
     return np.exp(0.8 * linear * 0.6)  # 0.6 brings the linear process to unit variance
 
 
+def _cube_ar(n: int, dt: float, rng: np.random.Generator) -> Array:
+    return autoregression((0.9,), rng.normal(size=n + 500), n) ** 3
+
+
 def _double_well(n: int, dt: float, rng: np.random.Generator) -> Array:
     # dx = (x - x^3) dt + 0.6 dW by Euler-Maruyama at a tenth of the sampling step of 0.3.
     h, x = 0.03, 1.0
@@ -336,6 +356,7 @@ MAKERS: dict[str, Callable[[int, float, np.random.Generator], Array]] = {
     "two_torus": _two_torus,
     "nonlinear_torus": _nonlinear_torus,
     "van_der_pol": _van_der_pol,
+    "forced_cycle": _forced_cycle,
     "white": _white,
     "ar1_0.5": _ar1(0.5),
     "ar1_0.95": _ar1(0.95),
@@ -346,6 +367,7 @@ MAKERS: dict[str, Callable[[int, float, np.random.Generator], Array]] = {
     "ar2_oscillator": _ar2_oscillator,
     "seasonal_ar": _seasonal_ar,
     "exp_ar": _exp_ar,
+    "cube_ar": _cube_ar,
     "double_well": _double_well,
     "trend": _trend,
     "cycle_red_noise": _cycle_red_noise,

@@ -68,7 +68,8 @@ _ALL = (
     Signal("sine", "regular", REGULAR, 0.0, core=True),
     Signal("two_torus", "regular", REGULAR, 0.0, core=True),
     Signal("nonlinear_torus", "regular", REGULAR, 0.0),
-    Signal("van_der_pol", "regular", REGULAR, 0.0, (1.0,), "s"),
+    Signal("van_der_pol", "regular", REGULAR, 0.0, (1.0,), "s", core=True),
+    Signal("forced_cycle", "regular", REGULAR, 0.0, (1.0,), "s", core=True),
     Signal("white", "noise", LINEAR, core=True),
     Signal("ar1_0.5", "noise", LINEAR, core=True),
     Signal("ar1_0.95", "noise", LINEAR, core=True),
@@ -77,12 +78,20 @@ _ALL = (
     Signal("garch", "noise", STOCHASTIC, core=True),
     Signal("pink", "noise", LINEAR | NONSTATIONARY),
     Signal("ar2_oscillator", "noise", LINEAR),
-    Signal("seasonal_ar", "noise", LINEAR | NONSTATIONARY),
-    Signal("exp_ar", "noise", STOCHASTIC),
+    Signal("seasonal_ar", "noise", LINEAR | NONSTATIONARY, core=True),
+    Signal("exp_ar", "noise", STOCHASTIC, core=True),
+    Signal("cube_ar", "noise", STOCHASTIC, core=True),
     Signal("double_well", "noise", STOCHASTIC),
     Signal("trend", "noise", NONSTATIONARY),
     Signal("cycle_red_noise", "noise", LINEAR | REGULAR),
 )
+_LEVELS = (0.0, 0.05, 0.2)  # of noise on the regular signals with a pass mark
+CORE_NOISE = {
+    "sine": _LEVELS,
+    "two_torus": _LEVELS,
+    "van_der_pol": _LEVELS,
+    "forced_cycle": _LEVELS,
+}
 SIGNALS: dict[str, Signal] = {signal.name: signal for signal in _ALL}
 
 
@@ -120,7 +129,8 @@ def cache_folder() -> Path:
     return base / "takens" / "benchmarks"
 
 
-_SLOW = {"lorenz", "rossler", "mackey_glass", "lorenz96", "van_der_pol", "iaaft_lorenz"}
+_SLOW = {"lorenz", "rossler", "mackey_glass", "lorenz96", "van_der_pol"}
+_SLOW |= {"forced_cycle", "iaaft_lorenz"}
 
 
 def _cached(name: str, n: int, seed: int, dt: float) -> Array:
