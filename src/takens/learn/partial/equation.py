@@ -139,20 +139,29 @@ class Trial:
     seen: dict[Support, float]
 
 
-def settled(problem: Problem, start: np.ndarray) -> tuple[Support, dict[Support, float], float]:
-    """Weight, select, and weight again until the support repeats itself."""
+def settled(problem: Problem, start: np.ndarray) -> tuple[list[dict[Support, float]], float]:
+    """Weight, select, and weight again until the support repeats itself.
+
+    Returns
+    -------
+    rounds : list of dict
+        The criterion of every support that was seen, round by round.
+    dispersion : float
+        At the last weights.
+    """
     support: Support = ()
     weighted = problem.weighted(start)
-    seen: dict[Support, float] = {}
+    rounds: list[dict[Support, float]] = []
     dispersion = 1.0
     for n in range(ROUNDS):
         dispersion = problem.dispersion(weighted)
         found, seen = search(weighted.equations, ((), support), dispersion, problem.gamma)
+        rounds.append(seen)
         if n and found == support:
             break
         support = found
         weighted = problem.weighted(weighted.equations.solve(support))
-    return support, seen, dispersion
+    return rounds, dispersion
 
 
 def tried(problem: Problem, support: Support, start: np.ndarray, dispersion: float) -> Trial | None:
@@ -186,20 +195,29 @@ def best_of_each_size(seen: dict[Support, float]) -> list[Support]:
 
 def learn_equation(problem: Problem) -> LearnedEquation:
     """Select from several starts, compare the finalists at their own covariance, and judge."""
-    nothing = np.zeros(problem.n_terms)
-    first = problem.weighted(nothing)
-    supports: set[Support] = set()
+    first = problem.weighted(np.zeros(problem.n_terms))
+    finalists: set[Support] = set()
+    others: set[Support] = set()
     dispersion = math.inf
-    for start in (nothing, problem.everything(first)):
-        support, seen, spread = settled(problem, start)
+    for start in (np.zeros(problem.n_terms), problem.everything(first)):
+        rounds, spread = settled(problem, start)
         dispersion = min(dispersion, spread)
-        supports |= {support, *best_of_each_size(seen)}
-    best: Trial | None = None
+        finalists |= {min(seen, key=lambda s: seen[s]) for seen in rounds}
+        finalists |= set(best_of_each_size(rounds[-1]))
+        others |= {support for seen in rounds for support in best_of_each_size(seen)}
+    best = _contest(problem, first, finalists, dispersion, None)
+    if best.weighted.equations.residual(best.coefficients) > loose(problem.count) * problem.count:
+        best = _contest(problem, first, others - finalists, dispersion, best)
+    return judged(problem, best)
+
+
+def _contest(
+    problem: Problem, first: Weighted, supports: set[Support], dispersion: float, best: Trial | None
+) -> Trial:
+    """The winner among supports, and among its own neighbours at its own covariance."""
     for _ in range(3):
-        pool = [tried(problem, s, _start(problem, first, s), dispersion) for s in supports]
-        found = [t for t in pool if t is not None]
-        if best is not None:
-            found.append(best)
+        pool = [tried(problem, s, _start(problem, first, s), dispersion) for s in sorted(supports)]
+        found = [t for t in pool if t is not None] + ([best] if best is not None else [])
         now = min(found, key=lambda t: t.value)
         if best is not None and now.support == best.support:
             break
@@ -209,7 +227,7 @@ def learn_equation(problem: Problem) -> LearnedEquation:
             break
         supports = {choice}
     assert best is not None
-    return judged(problem, best)
+    return best
 
 
 def loose(count: int) -> float:

@@ -88,7 +88,7 @@ class WeakPDE(AbstractEstimator["PeriodicPDE | GridPDE"]):
     Missing cells with measured ones around them are filled by a local quadratic, whose error is
     carried along; test functions that touch any other missing cell are dropped.
 
-    Cost: for N cells, p candidates and K test functions (at most 5000 a record) about p N products
+    Cost: for N cells, p candidates and K test functions (at most 8000 a record) about p N products
     for the projections, and K 900^2 for each of some ten covariances; 1 to 3 s for 50,000 cells.
     Memory: about six times the data plus 0.1 GB.
 

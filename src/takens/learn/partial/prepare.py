@@ -18,8 +18,8 @@ from takens.learn.partial.weak import Weak, contracted
 POWER = 8  # of the bump: smooth enough for derivatives of order 4 and the quadrature of them
 BEYOND = 2.0  # standard deviations of the bump's spectrum at which the corner of the data lies
 LEAST_SHARE = 1e-5  # of the mean square slope that may lie beyond the corner
-SPACE_TESTS = 700  # test functions in space, at most
-MOST_TESTS = 5000  # test functions of one record, at most
+SPACE_TESTS = 900  # test functions in space, at most
+MOST_TESTS = 8000  # test functions of one record, at most
 LEAST_TESTS = 20
 FILTERS = (4, 3, 2, 1)  # orders of the differences that leave the noise
 FEWEST = 200  # differences whose variance is an estimate

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 
 import numpy as np
@@ -33,7 +34,14 @@ class Equations:
         """Candidate terms."""
         return len(self.gram) - 1
 
-    @property
+    @functools.cached_property
+    def scaled(self) -> tuple[np.ndarray, np.ndarray]:
+        """`moment` and `gram` with columns of unit length."""
+        scale = np.sqrt(np.diag(self.gram))
+        weigh = np.outer(scale, scale)
+        return self.moment / weigh, self.gram / weigh
+
+    @functools.cached_property
     def moment(self) -> np.ndarray:
         """The products without their noise part."""
         return self.gram - self.noise
@@ -67,42 +75,33 @@ def criterion(
     With no noise in the columns, `M` is `G` and the trace counts the terms; a direction of which
     the share q of the length is noise counts :math:`1/(1-q)` times (Takeuchi's penalty).
     """
-    total = float(equations.moment[-1, -1])
-    if not support:
-        return total / dispersion + penalty(equations, support, gamma)
-    index = list(support)
-    inner, scale = _inverse_factor(equations, support)
-    if inner is None:
-        return math.inf
-    cross = inner @ (equations.moment[index, -1] / scale)
-    return (total - float(cross @ cross)) / dispersion + penalty(equations, support, gamma)
+    gained, price = _gain_and_price(equations, support, gamma)
+    return (float(equations.moment[-1, -1]) - gained) / dispersion + price
 
 
 def penalty(equations: Equations, support: tuple[int, ...], gamma: float) -> float:
     """Price of a support in `criterion`."""
+    return _gain_and_price(equations, support, gamma)[1]
+
+
+def _gain_and_price(
+    equations: Equations, support: tuple[int, ...], gamma: float
+) -> tuple[float, float]:
     p, k = equations.n_terms, len(support)
     room = 2 * gamma * (math.lgamma(p + 1) - math.lgamma(k + 1) - math.lgamma(p - k + 1))
     if not support:
-        return room
-    inner, scale = _inverse_factor(equations, support)
-    if inner is None:
-        return math.inf
-    gram = equations.gram[np.ix_(list(support), list(support))] / np.outer(scale, scale)
-    freedom = float(((inner @ gram) * inner).sum())
-    return math.log(equations.count) * freedom + room
-
-
-def _inverse_factor(
-    equations: Equations, support: tuple[int, ...]
-) -> tuple[np.ndarray | None, np.ndarray]:
-    """Inverse of the Cholesky factor of the scaled moments, None where there is none."""
-    index = list(support)
-    scale = np.sqrt(np.diag(equations.gram)[index])
-    moment = equations.moment[np.ix_(index, index)] / np.outer(scale, scale)
+        return 0.0, room
+    index = np.array(support)
+    block = (index[:, None], index)
+    moment, gram = equations.scaled
     try:
-        return np.linalg.inv(np.linalg.cholesky(moment)), scale
+        inner = np.linalg.inv(np.linalg.cholesky(moment[block]))
     except np.linalg.LinAlgError:
-        return None, scale
+        return 0.0, math.inf
+    cross = inner @ moment[index, -1]
+    freedom = float(((inner @ gram[block]) * inner).sum())
+    gained = float(cross @ cross) * float(equations.gram[-1, -1])
+    return gained, math.log(equations.count) * freedom + room
 
 
 def search(

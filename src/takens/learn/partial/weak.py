@@ -250,8 +250,8 @@ class Whitener:
         total = np.zeros((len(kinds), len(kinds)))
         for n, (block, twin) in enumerate(zip(self.weak.blocks, self.weak.patterns, strict=True)):
             if twin == n:
-                identity = np.eye(len(block[1]))
-                inverse = scipy.linalg.cho_solve((self.factors[n], True), identity)
+                inverse, _ = scipy.linalg.lapack.dpotri(self.factors[n], lower=1)
+                inverse = np.tril(inverse) + np.tril(inverse, -1).T
                 made[n] = self.weak.traces(block, inverse, kinds)
             total += made[twin]
         place = [kinds.index(f.orders) for f in features]
