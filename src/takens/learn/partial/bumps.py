@@ -40,7 +40,8 @@ class Axis:
     def centres(self) -> np.ndarray:
         """Indices of the centres; none where a test function would leave an open axis."""
         if self.periodic:
-            return np.arange(0, self.n_points, self.stride)
+            count = max(self.n_points // self.stride, 1)
+            return np.arange(count) * self.n_points // count  # evenly round the axis
         room = self.n_points - 1 - 2 * self.half_width
         return self.half_width + room % self.stride // 2 + np.arange(0, room + 1, self.stride)
 

@@ -16,7 +16,7 @@ from takens.learn.partial.terms import Orders, PDETerm, Powers, monomial
 
 CHUNK = 2**21  # cells of the field that are worked on at once
 BLOCK = 900  # test functions whose residuals are whitened together
-JITTER = 1e-7  # of the mean variance of a residual, so that the covariance has a factor
+JITTER = 1e-6  # of the mean variance of a residual, so that the covariance has a factor
 
 Block = tuple[slice, np.ndarray]
 
