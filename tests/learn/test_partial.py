@@ -279,6 +279,15 @@ def test_test_functions_differentiate_without_the_data_being_differentiated():
             np.testing.assert_allclose(weak, slope, atol=tolerance)
 
 
+def test_test_functions_stand_evenly_round_a_periodic_axis():
+    axis = Axis(64, 0.1, 15, 8, 3, True)
+    gaps = np.diff(np.append(axis.centres, axis.centres[0] + 64))
+    assert gaps.min() >= 3  # two that nearly coincide would make the covariance singular
+    assert gaps.max() <= 4
+    np.testing.assert_allclose(axis.matrix(1).sum(axis=1), 0, atol=1e-12)
+    assert axis.matrix(0)[0, -3] == pytest.approx(axis.matrix(0)[0, 3])
+
+
 def test_noise_variance_sees_through_the_field():
     clean, _ = burgers()
     noise = np.random.default_rng(3).normal(size=clean.shape)
