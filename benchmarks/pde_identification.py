@@ -168,7 +168,7 @@ def fitted(values, times, places, **settings):
 def row(name, noise, seeds, change=lambda values, rng: values, **settings):
     results = []
     for seed in range(seeds):
-        values, times, places, truth = noisy(name, noise, seed)
+        values, times, places, truth = noisy(name, noise, 1000 + seed)
         values = change(values, np.random.default_rng(10_000 + seed))
         places = {k: v[: values.shape[i + 1]] for i, (k, v) in enumerate(places.items())}
         law, cpu = fitted(values, times, places, **settings)
@@ -230,7 +230,7 @@ def coverage(names, seeds):
     for name in names:
         scores = []
         for seed in range(seeds):
-            values, times, places, truth = noisy(name, 0.1, 1000 + seed)
+            values, times, places, truth = noisy(name, 0.1, 2000 + seed)
             law, _ = fitted(values, times, places, periodic=True)
             if judged(law, truth)[0]:
                 for c, terms in enumerate(truth):
