@@ -87,6 +87,15 @@ def test_the_smallest_error_is_that_of_a_straightforward_fit() -> None:
     assert smallest_local_error(vectors, lead=1, theiler=1) == pytest.approx(expected, rel=1e-8)
 
 
+def test_several_columns_share_the_coordinates() -> None:
+    x = henon(1500)
+    table = np.stack([x[1:], x[:-1], np.sin(x[1:])], axis=1)
+    view = observable(table)
+    found = foresight(view, embedding(view), 1.0)
+    assert found.near < 0.2
+    assert found.least > 0.7
+
+
 def test_a_record_in_pieces_gives_no_forecast_and_none_is_invented() -> None:
     x = henon(600)
     x[20::23] = x[21::23] = x[22::23] = np.nan

@@ -56,11 +56,13 @@ def foresight(view: Observable, chosen: Embedding, samples_per_turn: float) -> F
     Cost: that of one search for 500 states, and 40 sums over their neighbours.
     """
     n = len(view.longest)
+    if not np.isfinite(samples_per_turn):
+        samples_per_turn = float(n)
     first = int(min(_FIRST * samples_per_turn, n // 8))
     last = int(min(_LAST * samples_per_turn, n // 4))
     far = np.unique(np.linspace(first, last, _N_LEADS).astype(int))
-    p = view.longest.shape[1] if view.longest.ndim > 1 else 1
-    blocks = max(2, round(min(chosen.dimension + 1, _WIDEST) / p))
+    p = view.series[0].shape[1]
+    blocks = max(1 if p > 1 else 2, round(min(chosen.dimension + 1, _WIDEST) / p))
     nothing = Foresight(near=np.nan, least=np.nan, usual=np.nan, first=first, last=last)
     if first < max(_SHORTEST * samples_per_turn, chosen.delay + 1):
         return nothing
