@@ -49,8 +49,8 @@ ESTIMATORS = {
     "NVAR": learn.NVAR(),
     "Analog": learn.Analog(),
     "KramersMoyal": learn.KramersMoyal(),
-    "DiffusionLaw": learn.DiffusionLaw(),
     "WeakPDE": learn.WeakPDE(degree=2, order=2, periodic=True),
+    "DiffusionLaw": learn.DiffusionLaw(degree=2, noise_degree=0),
 }
 DATA = {"WeakPDE": HEAT}  # of the estimators that do not learn from a signal
 RESULTS = {
@@ -182,7 +182,12 @@ RESULTS = {
     "TippingProbabilities": lambda: dynamics.tipping_probabilities(
         np.array([0, 0, 1, -1]), np.array([0, 1, 1, -1])
     ),
-    "StochasticLaw": lambda: learn.DiffusionLaw().fit(SIGNAL).diagnostics["law"],
+    "JumpTest": lambda: learn.jump_test(SIGNAL),
+    "NoiseDecision": lambda: learn.noise_decision(SIGNAL, degree=2, noise_degree=0),
+    "TransitionCheck": lambda: learn.transition_check(systems.OrnsteinUhlenbeck(), SIGNAL),
+    "StochasticLaw": lambda: (
+        learn.DiffusionLaw(degree=2, noise_degree=0).fit(SIGNAL).diagnostics["law"]
+    ),
     "KramersMoyalCoefficients": lambda: learn.KramersMoyal().fit(SIGNAL).diagnostics["law"],
     "PDELaw": lambda: learn.WeakPDE(degree=2, order=2).fit(HEAT).diagnostics["law"],
     "Backtest": lambda: validate.backtest(SIGNAL, estimators=[learn.Persistence()]),

@@ -87,7 +87,9 @@ def test_intervals_cover(name):
     make, dt, drift, noise, truth = CASES[name]
     errors = []
     for seed in range(8):
-        law = fitted(make(1500, dt, seed=seed), dt, drift_powers=drift, noise_powers=noise)
+        law = fitted(
+            make(1500, dt, seed=seed), dt, drift_powers=drift, noise_powers=noise, sensor="none"
+        )
         errors.append((law.coefficients - truth) / law.standard_errors)
     # At 95 % and 8 records four misses of one coefficient have a probability below 0.001.
     assert ((np.abs(errors) > 1.96).sum(axis=0) < 4).all()

@@ -16,9 +16,15 @@ from takens.learn.persistence import Persistence as Persistence
 from takens.learn.simulate import HostedSystem as HostedSystem
 from takens.learn.simulate import simulate as simulate
 from takens.learn.stochastic import DiffusionLaw as DiffusionLaw
+from takens.learn.stochastic import JumpTest as JumpTest
 from takens.learn.stochastic import KramersMoyal as KramersMoyal
 from takens.learn.stochastic import KramersMoyalCoefficients as KramersMoyalCoefficients
+from takens.learn.stochastic import NoiseDecision as NoiseDecision
 from takens.learn.stochastic import StochasticLaw as StochasticLaw
+from takens.learn.stochastic import TransitionCheck as TransitionCheck
+from takens.learn.stochastic import jump_test as jump_test
+from takens.learn.stochastic import noise_decision as noise_decision
+from takens.learn.stochastic import transition_check as transition_check
 
 if TYPE_CHECKING:
     from takens.learn.maps import AbstractDelayMap as AbstractDelayMap

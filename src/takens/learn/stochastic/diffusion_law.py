@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from takens.core import AbstractEstimator, Finding, Fit, InvalidInput, NumericalFailure
+from takens.core import AbstractEstimator, Finding, Fit, InvalidInput, NumericalFailure, Status
 from takens.learn.stochastic.law import StochasticLaw
 from takens.learn.stochastic.likelihood import (
     Peak,
@@ -18,6 +18,7 @@ from takens.learn.stochastic.likelihood import (
     curvature,
     settled,
 )
+from takens.learn.stochastic.noise_decision import ERROR_RATE, NoiseDecision, decided
 from takens.learn.stochastic.pairs import Paths, Transitions, paths_of, refuse_coarse
 from takens.learn.stochastic.powers import (
     Scaled,
@@ -54,6 +55,9 @@ class DiffusionLaw(AbstractEstimator["PolynomialDiffusion"]):
         Largest powers that are tried in the drift and in the squared noise.
     drift_powers, noise_powers : tuple of int, optional
         The powers, when they are known; then nothing is chosen.
+    sensor : {"decide", "none"}
+        Whether `noise_decision` is asked first; where it finds noise of the sensor, the law is that
+        of its filter and says how large that noise is. Otherwise there is none by assumption.
     level : float
         Nominal coverage of the intervals.
 
@@ -70,10 +74,11 @@ class DiffusionLaw(AbstractEstimator["PolynomialDiffusion"]):
     -----
     ``diagnostics["law"]`` is a `StochasticLaw`: coefficients with intervals from the observed
     information, the runners-up, curves with bands, and parameter draws for what follows from the law.
-    The intervals are those of the chosen terms and do not know of the choice. Cost: a few hundred
+    ``diagnostics["check"]`` is the `TransitionCheck` of the same data, and the fit has the status
+    `NOT_APPLICABLE` where that refuses the law; ``diagnostics["noise_decision"]`` says why the sensor
+    is in the law or not. The intervals are those of the chosen terms and do not know of the choice. Cost: a few hundred
     evaluations of the likelihood, each about a microsecond a transition for short steps and ten
-    for steps near the time of relaxation. The law is a
-    diffusion by assumption; `transition_check` tests that.
+    for steps near the time of relaxation: one to five seconds for 4,000 samples.
 
     References
     ----------
@@ -94,6 +99,7 @@ class DiffusionLaw(AbstractEstimator["PolynomialDiffusion"]):
     noise_degree: int = 2
     drift_powers: tuple[int, ...] | None = None
     noise_powers: tuple[int, ...] | None = None
+    sensor: str = "decide"
     level: float = 0.95
     references = ("aitsahalia2002maximum", "chen2008extended")
 
@@ -104,6 +110,8 @@ class DiffusionLaw(AbstractEstimator["PolynomialDiffusion"]):
         ):
             if not isinstance(value, int) or not 0 <= value <= most:
                 raise InvalidInput(f"{name} = {value!r}; expected a whole number from 0 to {most}.")
+        if self.sensor not in ("decide", "none"):
+            raise InvalidInput(f'sensor = {self.sensor!r}; expected "decide" or "none".')
         if not 0 < self.level < 1:
             raise InvalidInput(f"level = {self.level!r}; expected a share between 0 and 1.")
         checked_powers(self.drift_powers, "drift_powers", empty=True)
@@ -117,6 +125,9 @@ class DiffusionLaw(AbstractEstimator["PolynomialDiffusion"]):
         x = paths.values[:, 0]
         scaled = Scaled.of(self, x)
         choices = noise_choices(self, scaled, x)
+        decision = None if self.sensor == "none" else decided(paths, self)
+        if decision is not None and decision.p_sensor < ERROR_RATE:
+            return self._seen_through_noise(paths, decision)
         found = chosen(
             _problem(pairs, scaled, *started(pairs, scaled, None), SCREENING),
             lambda support: np.concatenate(started(pairs, scaled, support)),
@@ -134,7 +145,42 @@ class DiffusionLaw(AbstractEstimator["PolynomialDiffusion"]):
         _, support, peak = found[0]
         peak, information, findings = _refined(pairs, scaled, support, peak)
         law = self._law(paths, scaled, support, peak, information, found, findings)
-        return Fit(model=law.system(), diagnostics={"law": law}, cautions=law.cautions)
+        if decision is not None:
+            law = dataclasses.replace(law, decision=decision.decision)
+        return _judged(law, paths, {"law": law, "noise_decision": decision})
+
+    def _seen_through_noise(
+        self, paths: Paths, decision: NoiseDecision
+    ) -> Fit[PolynomialDiffusion]:
+        """The law of the filter."""
+        drift, noise, coefficients, covariance = decision.law
+        x = paths.values[:, 0]
+        findings = [Finding(
+            code="sensor-noise",
+            text=f"The record needs noise of the sensor (p = {decision.p_sensor:.2g}), of standard "
+            f"deviation {decision.sensor.value:.4g}.",
+            action="The law is that of the motion behind it, by a Gaussian filter.", level="note",
+        )]  # fmt: skip
+        if decision.decision == "sensor noise":
+            findings.append(Finding(
+                code="no-dynamical-noise",
+                text=f"Noise in the motion is not needed (p = {decision.p_dynamical:.2g}).",
+                action="Learn a flow instead; the squared noise of this law is compatible with zero.",
+            ))  # fmt: skip
+        law = StochasticLaw(
+            names=paths.names, units=paths.units, time_unit=paths.time_unit, drift_powers=drift,
+            noise_powers=noise, coefficients=coefficients[:-1], covariance=covariance[:-1, :-1],
+            n_drift=len(drift), log_likelihood=float(decision.log_likelihoods[2]), rivals=(),
+            level=self.level, n_transitions=len(paths.transitions()), dt=paths.dt,
+            support=(float(x.min()), float(x.max())), decision=decision.decision,
+            sensor=decision.sensor, cautions=(*paths.findings, *findings),
+            provenance={"degree": self.degree, "noise_degree": self.noise_degree},
+        )  # fmt: skip
+        return Fit(
+            model=law.system(),
+            diagnostics={"law": law, "noise_decision": decision},
+            cautions=law.cautions,
+        )
 
     def _law(
         self, paths: Paths, scaled: Scaled, support: Support, peak: Peak, information: np.ndarray,
@@ -167,6 +213,30 @@ class DiffusionLaw(AbstractEstimator["PolynomialDiffusion"]):
             cautions=(*paths.findings, *findings),
             provenance={"degree": self.degree, "noise_degree": self.noise_degree},
         )  # fmt: skip
+
+
+def _judged(
+    law: StochasticLaw, paths: Paths, diagnostics: dict[str, Any]
+) -> Fit[PolynomialDiffusion]:
+    """The fit with the test of its transitions, which may refuse it."""
+    from takens.learn.stochastic.check import checked
+
+    model, status, findings = law.system(), Status.OK, list(law.cautions)
+    try:
+        check = checked(model, paths)
+    except (InvalidInput, NumericalFailure) as error:
+        findings.append(Finding(
+            code="not-checked", text=f"The law could not be held against its transitions: {error}",
+            action="Do not rely on it near the edges of the data.",
+        ))  # fmt: skip
+    else:
+        diagnostics = diagnostics | {"check": check}
+        status = check.status
+        findings += [f for f in check.cautions if f.code == "law-refused"]
+    law = dataclasses.replace(law, status=status, cautions=tuple(findings))
+    return Fit(
+        model=model, diagnostics=diagnostics | {"law": law}, status=status, cautions=law.cautions
+    )
 
 
 def _problem(

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from takens.learn.stochastic.systems import PolynomialDiffusion
 
 METHOD = "observed information"
+NO_SENSOR = Estimate(value=np.nan)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -48,6 +49,10 @@ class StochasticLaw(AbstractResult):
         Median time between samples.
     support : (float, float)
         Range of the data; beyond it the law is an extrapolation.
+    decision : str
+        Of `noise_decision`, or ``"assumed"`` when it was not asked.
+    sensor : Estimate
+        Standard deviation of the noise of the sensor, in state units; NaN where the law has none.
     """
 
     names: tuple[str, ...]
@@ -64,6 +69,8 @@ class StochasticLaw(AbstractResult):
     n_transitions: int
     dt: float
     support: tuple[float, float]
+    decision: str = "assumed"
+    sensor: Estimate = NO_SENSOR
 
     @property
     def terms(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -187,6 +194,8 @@ class StochasticLaw(AbstractResult):
             ("drift", "squared noise"), self.terms, (self.drift, self.squared_noise), strict=True
         ):
             lines += [f"{kind} {t}: {e}" for t, e in zip(terms, estimates, strict=True)]
+        if self.sensor.is_finite:
+            lines.append(f"sensor noise: {self.sensor}")
         lines.append(
             f"From {self.n_transitions} transitions between {self.support[0]:.4g} and "
             f"{self.support[1]:.4g}; {len(self.rivals)} rival law(s)."

@@ -6,6 +6,7 @@ import dataclasses
 import itertools
 from collections.abc import Callable, Sequence
 from math import comb
+from typing import Protocol
 
 import numpy as np
 
@@ -179,23 +180,36 @@ class Problem:
         return bool(PLAUSIBLE[0] < typical < PLAUSIBLE[1])
 
     def criterion(self, peak: Peak, support: Support) -> float:
-        """Extended Bayesian criterion: Chen and Chen, Biometrika 95, 759 (2008), eq. 2.2.
-
-        The supports of one size that share their probability are those up to the last candidate
-        used, so that a lower power is preferred to a higher one of the same likelihood.
-        """
-        ways = [
-            comb(max(columns, default=0) + 1, len(columns))
-            for columns in (support.drift, support.noise)
-        ]
+        """Extended Bayesian criterion, infinite for a law that is not plausible."""
         if not self._plausible(support, peak.theta):
             return float("inf")
-        penalty = len(support) * np.log(len(self.lattice.dt)) + 2 * float(np.log(ways).sum())
-        return float(-2 * peak.value + penalty)
+        return extended(peak.value, support, len(self.lattice.dt))
+
+
+def extended(value: float, support: Support, n: int) -> float:
+    """Extended Bayesian criterion: Chen and Chen, Biometrika 95, 759 (2008), eq. 2.2.
+
+    The supports of one size that share their probability are those up to the last candidate
+    used, so that a lower power is preferred to a higher one of the same likelihood.
+    """
+    ways = [comb(max(c, default=0) + 1, len(c)) for c in (support.drift, support.noise)]
+    return float(-2 * value + len(support) * np.log(n) + 2 * np.log(ways).sum())
+
+
+class AbstractProblem(Protocol):
+    """What the choice of terms needs: a likelihood and a criterion."""
+
+    def density(self, support: Support) -> LogDensity:
+        """Log density of each observation as a function of the coefficients of a support."""
+        ...
+
+    def criterion(self, peak: Peak, support: Support) -> float:
+        """The less, the better."""
+        ...
 
 
 def chosen(
-    problem: Problem,
+    problem: AbstractProblem,
     start: Callable[[Support], np.ndarray],
     size: Callable[[Support], np.ndarray],
     noise_supports: Sequence[tuple[int, ...]],
