@@ -85,10 +85,12 @@ CASES = [
     *(("iaaft", name) for name in (*LINEAR, *LENSED)),
     ("gapped", "AR(1) 0.9, 10 % missing"),
     ("gapped", "AR(1) 0.9, 40 % missing"),
+    ("uneven", "AR(1) 0.9, 40 % missing"),
     ("truncated-fourier", "AR(1) 0.5 about a slow wave"),
     ("wavelet", "AR(1) 0.5, growing"),
     ("wavelet", "AR(1) 0.9"),
     ("pseudo-periodic", "noisy cycle"),
+    ("twin", "noisy cycle"),
 ]
 
 
