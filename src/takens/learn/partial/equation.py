@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 
-from takens.learn.partial.selection import Equations, criterion, penalty, search
+from takens.learn.partial.selection import Equations, criterion, penalty, price, search
 from takens.learn.partial.terms import PDETerm
 from takens.learn.partial.weak import Weak, Whitener, score_covariance
 
@@ -208,7 +208,29 @@ def learn_equation(problem: Problem) -> LearnedEquation:
     best = _contest(problem, first, finalists, dispersion, None)
     if best.weighted.equations.residual(best.coefficients) > loose(problem.count) * problem.count:
         best = _contest(problem, first, others - finalists, dispersion, best)
-    return judged(problem, best)
+    return _pruned(problem, best, dispersion)
+
+
+def _pruned(problem: Problem, best: Trial, dispersion: float) -> LearnedEquation:
+    """Without terms that do not pay their price by the standard error that holds in every cell.
+
+    The search takes the noise of the residual to be the same everywhere; where it is not, a term
+    can look surer than it is.
+    """
+    equation = judged(problem, best)
+    while equation.support:
+        support = list(equation.support)
+        score = (equation.coefficients[support] / equation.standard_errors[support]) ** 2
+        weakest = int(np.argmin(score))
+        if score[weakest] >= price(problem.count, problem.n_terms, len(support), problem.gamma):
+            break
+        fewer = tuple(support[:weakest] + support[weakest + 1 :])
+        trial = tried(problem, fewer, equation.coefficients, dispersion)
+        if trial is None:
+            break
+        _, seen = search(trial.weighted.equations, (fewer,), dispersion, problem.gamma)
+        equation = judged(problem, dataclasses.replace(trial, seen=seen))
+    return equation
 
 
 def _contest(

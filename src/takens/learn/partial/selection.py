@@ -84,6 +84,11 @@ def penalty(equations: Equations, support: tuple[int, ...], gamma: float) -> flo
     return _gain_and_price(equations, support, gamma)[1]
 
 
+def price(count: int, n_terms: int, size: int, gamma: float) -> float:
+    """Least squared score of the last of `size` terms at which the criterion keeps it."""
+    return math.log(count) + 2 * gamma * math.log((n_terms - size + 1) / size)
+
+
 def _gain_and_price(
     equations: Equations, support: tuple[int, ...], gamma: float
 ) -> tuple[float, float]:
