@@ -169,15 +169,13 @@ def checked(system: Any, paths: Paths) -> TransitionCheck:
 
 
 def _functions(system: Any, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Drift and squared noise at states."""
-    import jax
+    """Drift and squared noise at states; filled up to a power of two, so that little is compiled."""
+    from takens.learn.stochastic.systems import drift_and_square
 
-    def one(point: Any) -> Any:
-        noise = system.diffusion(0.0, point, None)
-        return system.drift(0.0, point, None)[0], (noise @ noise.T)[0, 0]
-
-    drift, square = jax.jit(jax.vmap(one))(x[:, None])
-    return np.asarray(drift), np.asarray(square)
+    filled = np.full(1 << int(len(x) - 1).bit_length(), x[0])
+    filled[: len(x)] = x
+    drift, square = drift_and_square(system, filled)
+    return np.asarray(drift)[: len(x)], np.asarray(square)[: len(x)]
 
 
 def _transforms(system: Any, paths: Paths) -> tuple[np.ndarray, tuple[float, float]]:

@@ -3,6 +3,7 @@
 from typing import Any
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
@@ -127,3 +128,14 @@ def _sum(coefficients: Any, powers: tuple[int, ...], x: Any) -> Any:
     for number, power in enumerate(powers):
         total = total + coefficients[number] * x**power
     return total
+
+
+@eqx.filter_jit
+def drift_and_square(system: Any, x: Any) -> Any:
+    """Drift and squared noise of a system of one component at many states, each of shape (x,)."""
+
+    def one(point: Any) -> Any:
+        noise = system.diffusion(0.0, point, None)
+        return system.drift(0.0, point, None)[0], (noise @ noise.T)[0, 0]
+
+    return jax.vmap(one)(x[:, None])
