@@ -56,7 +56,7 @@ def core_cells() -> Iterator[tuple[str, int, float, float, int]]:
             for dt in signal.steps:
                 yield signal.name, 5000, dt, 0.0, 60 // len(signal.steps)
         elif signal.family == "regular":
-            for noise in (0.0, 0.05, 0.2) if signal.name == "sine" else (0.0,):
+            for noise in signals.CORE_NOISE.get(signal.name, (0.0,)):
                 for n in LENGTHS:
                     yield signal.name, n, signal.dt, noise, 20
         else:
