@@ -14,6 +14,7 @@ from takens.series.observable import (
     delay_vectors,
     neighbours,
     observable,
+    refuse_constant,
     time_name,
 )
 
@@ -293,7 +294,7 @@ def embedding(data: Any, *, max_dimension: int = 8) -> Embedding:
     Raises
     ------
     InvalidInput
-        If no evenly sampled stretch is long enough.
+        If no evenly sampled stretch is long enough, or nothing varies.
 
     Notes
     -----
@@ -315,6 +316,7 @@ def embedding(data: Any, *, max_dimension: int = 8) -> Embedding:
     (False, True)
     """
     view = observable(data)
+    refuse_constant(view)
     x = max(view.gapped, key=len)[:, 0]
     delay, lags, information, correlation, map_like = _choose_delay(x)
     theiler = 1 if map_like else 3 * delay

@@ -115,7 +115,7 @@ def lempel_ziv_complexity(
         If there are fewer than 2 or more than 64 symbols, or fewer than 5 shuffles.
     NumericalFailure
         If the longest stretch has fewer than 200 samples, or more than 5 % of the samples are
-        missing, and `throw`.
+        missing, or nothing varies; and `throw`.
 
     Notes
     -----
@@ -145,6 +145,8 @@ def lempel_ziv_complexity(
     view = observable(data)
     x, cautions = view.longest, list(view.findings)
     status = Status.OK if len(x) >= 200 else Status.TOO_SHORT
+    if view.constant:
+        status = Status.NOT_APPLICABLE
     if view.missing > (_FEW_BRIDGED if view.spoilt else _MOST_BRIDGED):
         status = Status.NOT_APPLICABLE
         cautions.append(

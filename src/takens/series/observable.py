@@ -172,6 +172,17 @@ def observable(data: Any) -> Observable:
     )
 
 
+def refuse_constant(view: Observable) -> None:
+    """Refuse a record in which nothing varies, for questions about its motion.
+
+    Raises
+    ------
+    InvalidInput
+    """
+    if view.constant:
+        raise InvalidInput("Every column is constant. Give a column that varies.")
+
+
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
 class DelayVectors:
     """Delay vectors of all stretches, newest block first, with the clock to follow them.

@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 
 from takens.core import Estimate, InvalidInput
-from takens.series.observable import DelayVectors, Observable, neighbours
+from takens.series.observable import DelayVectors, Observable, neighbours, refuse_constant
 
 _N_BLOCKS = 10
 
@@ -39,7 +39,7 @@ def coordinates(view: Observable, dimension: int | None, delay: int | None) -> C
     Raises
     ------
     InvalidInput
-        If one is given and below 1.
+        If one is given and below 1, or nothing varies.
     """
     from takens.series.embedding import embedding
 
@@ -47,6 +47,7 @@ def coordinates(view: Observable, dimension: int | None, delay: int | None) -> C
         raise InvalidInput(
             f"dimension = {dimension}, delay = {delay}; both are counted in whole numbers from 1."
         )
+    refuse_constant(view)
     if dimension is None or delay is None:
         chosen = embedding(view)
         delay = delay or chosen.delay

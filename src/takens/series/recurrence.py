@@ -351,7 +351,7 @@ def recurrence_plot(
         n=states.n,
         times=(np.arange(states.n) + (states.dimension - 1) * states.delay) * states.view.dt,
         known=states.known,
-        rate=float(within / pairs) if pairs else float("nan"),
+        rate=float(within / pairs) if pairs and status is Status.OK else float("nan"),
         radius=radius,
         norm=norm,
         dimension=states.dimension,
@@ -369,7 +369,7 @@ def _packed_rows(states: States, radius: float, norm: Norm) -> tuple[np.ndarray,
     """Packed rows of the matrix, and the recurrences outside the corridor."""
     from takens.series.kernels.recurrence import near_column
 
-    n, scaled = states.n, np.ascontiguousarray(states.points / radius)
+    n, scaled = states.n, np.ascontiguousarray(states.points / max(radius, 1e-300))
     rows, within = np.zeros((n, -(-n // 8)), np.uint8), 0
     groups, total, flag = groups_of(len(scaled), norm), np.empty(n), np.zeros(n, np.uint8)
     for i in np.flatnonzero(states.known):

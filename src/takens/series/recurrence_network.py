@@ -287,7 +287,8 @@ def _estimates(
     )
 
     def with_dimension(values: np.ndarray) -> np.ndarray:
-        steep = np.log(values[..., :1]) / math.log(0.75)
+        first = values[..., :1]
+        steep = np.log(np.where(first > 0, first, np.nan)) / math.log(0.75)
         return np.concatenate([values, steep if norm == "maximum" else np.nan * steep], axis=-1)
 
     whole, left = with_dimension(whole), with_dimension(left)

@@ -110,7 +110,7 @@ def increment_skewness(x: np.ndarray, lags: np.ndarray) -> np.ndarray:
     for lag in lags:
         step = x[..., lag:] - x[..., :-lag]
         square, cube = np.nanmean(step**2, axis=-1), np.nanmean(step**3, axis=-1)
-        found.append(cube / np.maximum(square, 1e-300) ** 1.5)
+        found.append(cube / np.maximum(square, 1e-200) ** 1.5)
     return np.stack(found, axis=-1)
 
 
@@ -126,7 +126,7 @@ def _jackknife(x: np.ndarray, lag: int, level: float) -> tuple[float, float, flo
     counts = np.array([len(b) for b in blocks])
 
     def skewness(cube: Any, square: Any, count: Any) -> Any:
-        return (cube / count) / np.maximum(square / count, 1e-300) ** 1.5
+        return (cube / count) / np.maximum(square / count, 1e-200) ** 1.5
 
     value = float(skewness(cubes.sum(), squares.sum(), counts.sum()))
     without = skewness(

@@ -11,7 +11,7 @@ from takens.core import Finding, InvalidInput
 from takens.data import as_recording
 from takens.series.nulls.base import AbstractNull
 from takens.series.nulls.fourier import matched_ends
-from takens.series.observable import Observable, observable
+from takens.series.observable import Observable, observable, refuse_constant
 
 MIN_SAMPLES = 50
 
@@ -61,13 +61,14 @@ def prepared(data: Any, null: AbstractNull, name: str, max_samples: int) -> Prep
     Raises
     ------
     InvalidInput
-        If the null takes one column and there are several.
+        If the null takes one column and there are several, or nothing varies.
     """
     cautions: list[Finding] = []
     if null.sampling == "uneven" and not isinstance(data, Observable):
         parts, clocks, label = _measured(data)
     else:
         view = observable(data)
+        refuse_constant(view)
         parts, label = (view.series if null.sampling == "even" else view.gapped), view.label
         clocks = tuple(np.arange(float(len(part))) for part in parts)
         cautions += view.findings
