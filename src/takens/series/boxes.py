@@ -12,6 +12,7 @@ from takens.core import AbstractResult, Estimate, InvalidInput, Status, require
 from takens.series.dimension import eckmann_ruelle_ceiling
 from takens.series.embedding import embedding
 from takens.series.observable import DelayVectors, delay_vectors, observable
+from takens.series.settings import checked
 from takens.series.slopes import slope_ensemble
 
 if TYPE_CHECKING:
@@ -170,6 +171,7 @@ def _entropies(
     return found, fine & np.isfinite(found).all(axis=0)
 
 
+@checked
 def generalised_dimensions(
     data: Any,
     *,
@@ -300,6 +302,7 @@ def _one_order(
     return found if trusted else nothing
 
 
+@checked
 def box_dimension(
     data: Any,
     *,
@@ -341,6 +344,7 @@ def box_dimension(
     )
 
 
+@checked
 def information_dimension(
     data: Any,
     *,

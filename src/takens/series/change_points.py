@@ -10,6 +10,7 @@ import numpy as np
 from takens.core import AbstractResult, Estimate, Finding, InvalidInput, Status, require
 from takens.series.columns import Columns, columns_of
 from takens.series.segmentation import Noise, best_places, removed, ruptures, stage_p
+from takens.series.settings import checked
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -258,6 +259,7 @@ def _checked(
         )
 
 
+@checked
 def change_points(
     data: Any,
     *,
@@ -418,9 +420,8 @@ def _delay(table: Columns) -> int:
 
 def _place(bins: _Bins, at: int, ends: np.ndarray, level: float, unit: str) -> Estimate:
     """A bin number as a time, a gap by its middle; the interval holds the bins, or gap, at its ends."""
-    last = len(bins.begin) - 1
     size = float(np.median(np.diff(bins.begin)))
-    low, high = np.interp(ends, np.arange(last + 1), bins.begin)
+    low, high = np.interp(ends, np.arange(len(bins.begin)), bins.begin)
     value, before = bins.begin[at], bins.end[max(at - 1, 0)]
     if value - before > size / 2:
         value, low, high = (before + value) / 2, min(low, before), max(high, value)

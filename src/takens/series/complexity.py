@@ -12,6 +12,7 @@ from takens.core import AbstractResult, Estimate, InvalidInput, Status, require
 from takens.series.entropy import Ties, check_pattern, ordinal_patterns, tie_findings
 from takens.series.observable import observable
 from takens.series.sample_entropy import first_component
+from takens.series.settings import checked
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -142,6 +143,7 @@ class StatisticalComplexity(AbstractResult):
         )
 
 
+@checked
 def statistical_complexity(
     data: Any,
     *,

@@ -10,8 +10,10 @@ import numpy as np
 from takens.core import InvalidInput, Recording, Trajectory
 from takens.data import gridded_records
 from takens.series.nonuniform import NonuniformEmbedding
+from takens.series.settings import checked
 
 
+@checked
 def delay_coordinates(
     data: Any,
     delays: Sequence[int] | NonuniformEmbedding,
@@ -61,6 +63,8 @@ def delay_coordinates(
     cut = gridded_records(data)
     if isinstance(delays, NonuniformEmbedding):
         columns, delays = delays.columns, [int(d) for d in delays.delays]
+    if isinstance(delays, (str, bytes)) or not np.iterable(delays):
+        raise InvalidInput(f"delays = {delays!r}; expected a list of whole numbers of samples.")
     chosen = [cut.names[0]] * len(delays) if columns is None else list(columns)
     if not delays or len(chosen) != len(delays):
         raise InvalidInput(

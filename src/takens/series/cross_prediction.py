@@ -10,6 +10,7 @@ import numpy as np
 from takens.core import AbstractResult, Finding, InvalidInput, Status, require
 from takens.series.embedding import autocorrelation, chosen_delay
 from takens.series.observable import DelayVectors, Observable, delay_vectors, observable
+from takens.series.settings import checked
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -251,6 +252,7 @@ def _bounds(view: Observable, vectors: DelayVectors, lead: int, n_segments: int)
     return np.concatenate([[0.0], inner * view.dt, [whole * view.dt]])
 
 
+@checked
 def cross_prediction(
     data: Any,
     *,

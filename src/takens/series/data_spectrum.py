@@ -11,6 +11,7 @@ from takens.core import AbstractResult, Estimate, Finding, Status, require
 from takens.series.embedding import Embedding, embedding
 from takens.series.observable import Observable, observable, time_name
 from takens.series.reversal import AGREE_TOP, N_BLOCKS, Reversal, confirmed, reversals
+from takens.series.settings import checked
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -146,6 +147,7 @@ def _kaplan_yorke(values: np.ndarray, errors: np.ndarray, level: float) -> Estim
     )
 
 
+@checked
 def lyapunov_spectrum_from_data(
     data: Any,
     *,

@@ -13,6 +13,7 @@ from takens.series.correlation_sum import MAX_POINTS, CorrelationSums, correlati
 from takens.series.embedding import Embedding, embedding
 from takens.series.noisy_dimension import NoisySlopes, noisy_slopes
 from takens.series.observable import DelayVectors, Observable, delay_vectors, observable
+from takens.series.settings import checked
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -120,6 +121,7 @@ class CorrelationDimension(AbstractResult):
         )
 
 
+@checked
 def eckmann_ruelle_ceiling(n_points: int, *, resolution: float = 0.1) -> float:
     """Largest correlation dimension that `n_points` can resolve, ``2 ln N / ln(1 / resolution)``.
 
@@ -186,6 +188,7 @@ def _takens_curve(log_r: np.ndarray, counts: np.ndarray) -> np.ndarray:
     return np.where(counts >= MIN_PAIRS, curve, np.nan)
 
 
+@checked
 def correlation_dimension(
     data: Any,
     *,

@@ -13,6 +13,7 @@ from takens.series.following import Pairs, find_pairs
 from takens.series.local_exponents import noise_bound
 from takens.series.observable import Observable, observable
 from takens.series.scaling import slope_distribution
+from takens.series.settings import checked
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -242,6 +243,7 @@ def _combine(curves: list[_Curve], noise: float, level: float, unit: str) -> Est
     )
 
 
+@checked
 def divergence_exponent(
     data: Any,
     *,

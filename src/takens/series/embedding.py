@@ -17,6 +17,7 @@ from takens.series.observable import (
     refuse_constant,
     time_name,
 )
+from takens.series.settings import checked
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -271,6 +272,7 @@ def _cao_and_false(
     return np.arange(1, len(g)), g[1:] / g[:-1], s[1:] / s[:-1], np.array(false)[:-1]
 
 
+@checked
 def embedding(data: Any, *, max_dimension: int = 8) -> Embedding:
     """Delay and dimension of a delay reconstruction, as an ensemble of admissible settings.
 

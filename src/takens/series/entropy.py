@@ -13,6 +13,7 @@ from takens.core import AbstractResult, Estimate, Finding, InvalidInput, Status,
 from takens.series.linearised import entropy_of_counts
 from takens.series.observable import observable
 from takens.series.sample_entropy import first_component, templates_of
+from takens.series.settings import checked
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -193,6 +194,7 @@ def tie_findings(tied: float, ties: Ties) -> tuple[Finding, ...]:
     )
 
 
+@checked
 def permutation_entropy(
     data: Any,
     *,

@@ -11,6 +11,7 @@ from takens.core import AbstractResult, Estimate, Finding, Status, require
 from takens.series.embedding import Embedding, embedding, vectors_of
 from takens.series.local_exponents import growth_ensemble
 from takens.series.observable import Observable, neighbours, observable, time_name
+from takens.series.settings import checked
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -250,6 +251,7 @@ def _derived(exponent: Estimate, noise: float, unit: str) -> tuple[Estimate, Est
     return over(float(np.log(2)), "from the exponent"), over(gain, "from exponent and noise bound")
 
 
+@checked
 def largest_lyapunov(
     data: Any,
     *,

@@ -11,6 +11,7 @@ from takens.core import AbstractResult, InvalidInput, Status, require
 from takens.series.embedding import Embedding, embedding
 from takens.series.following import Pairs, find_pairs
 from takens.series.observable import observable, time_name
+from takens.series.settings import checked
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -93,6 +94,7 @@ class FiniteSizeLyapunov(AbstractResult):
         )
 
 
+@checked
 def finite_size_lyapunov(
     data: Any,
     *,

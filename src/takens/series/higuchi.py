@@ -9,6 +9,7 @@ import numpy as np
 
 from takens.core import AbstractResult, Estimate, InvalidInput, Status, require
 from takens.series.observable import observable
+from takens.series.settings import checked
 from takens.series.slopes import slope_ensemble
 
 if TYPE_CHECKING:
@@ -86,6 +87,7 @@ def _lengths(series: tuple[np.ndarray, ...], lags: np.ndarray) -> tuple[np.ndarr
     return sums, numbers
 
 
+@checked
 def higuchi_dimension(
     data: Any, *, max_lag: int | None = None, level: float = 0.9, throw: bool = True
 ) -> HiguchiDimension:

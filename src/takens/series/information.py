@@ -9,6 +9,7 @@ import numpy as np
 
 from takens.core import AbstractResult, Estimate, Finding, InvalidInput, Status, require
 from takens.series.observable import Observable, delay_vectors, observable, time_name
+from takens.series.settings import checked
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -139,6 +140,7 @@ def _first_minimum(curve: np.ndarray, error: np.ndarray) -> int | None:
     return None
 
 
+@checked
 def delayed_information(
     data: Any,
     *,

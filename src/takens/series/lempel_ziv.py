@@ -10,6 +10,7 @@ import numpy as np
 
 from takens.core import AbstractResult, Estimate, Finding, InvalidInput, Status, require
 from takens.series.observable import observable
+from takens.series.settings import checked
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -79,6 +80,7 @@ class LempelZiv(AbstractResult):
         )
 
 
+@checked
 def lempel_ziv_complexity(
     data: Any,
     *,

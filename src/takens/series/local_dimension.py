@@ -17,6 +17,7 @@ from takens.series.observable import (
     observable,
     time_name,
 )
+from takens.series.settings import checked
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -213,6 +214,7 @@ def _elasticity(
     return float((found.mean() / mean - 1) * m / 2) if found.size else float("nan")
 
 
+@checked
 def local_dimension(
     data: Any,
     *,

@@ -10,6 +10,7 @@ import numpy as np
 from takens.core import AbstractResult, Estimate, InvalidInput, Status, require
 from takens.series.observable import DelayVectors, delay_vectors, observable
 from takens.series.prediction import as_estimate, coordinates, ratio_by_blocks
+from takens.series.settings import checked
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -139,6 +140,7 @@ def _split(vectors: DelayVectors, lead: int) -> tuple[Any, Any]:
     )  # type: ignore[return-value]
 
 
+@checked
 def local_global_prediction(
     data: Any,
     *,

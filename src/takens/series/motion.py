@@ -19,6 +19,7 @@ from takens.series.lines import Lines, fit_lines
 from takens.series.local_linear import smallest_local_error
 from takens.series.observable import Observable, delay_vectors, observable, time_name
 from takens.series.prediction import time_asymmetry
+from takens.series.settings import checked
 from takens.series.spectrum import Spectrum, spectrum
 from takens.series.stationarity import Stationarity, stationarity
 from takens.series.sufficiency import Sufficiency, data_sufficiency
@@ -211,6 +212,7 @@ def _line_periods(lines: Lines, view: Observable) -> tuple[Estimate, ...]:
     )
 
 
+@checked
 def kind_of_motion(
     data: Any,
     *,

@@ -20,6 +20,7 @@ from takens.series.sample_entropy import (
     sample_matches,
     templates_of,
 )
+from takens.series.settings import checked
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -162,6 +163,7 @@ def _patterns_at(
     )[0]
 
 
+@checked
 def multiscale_entropy(
     data: Any,
     *,

@@ -11,6 +11,7 @@ from takens.core import AbstractResult, Estimate, Finding, Status, require
 from takens.series.gate import gate
 from takens.series.observable import neighbours, observable
 from takens.series.prediction import Coordinates, as_estimate, coordinates
+from takens.series.settings import checked
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -305,6 +306,7 @@ def _together(one: Estimate, other: Estimate, level: float) -> Estimate:
     return as_estimate(value, min(low, value), max(high, value), level, "both methods' intervals")
 
 
+@checked
 def noise_level(
     data: Any,
     *,

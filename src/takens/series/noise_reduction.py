@@ -21,6 +21,7 @@ from takens.data import gridded_records
 from takens.series.noise_level import lagged, noise_level
 from takens.series.observable import neighbours, observable
 from takens.series.prediction import coordinates
+from takens.series.settings import checked
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -237,6 +238,7 @@ _TOO_MUCH = Finding(
 )
 
 
+@checked
 def noise_reduction(
     data: Any,
     *,

@@ -12,6 +12,7 @@ from takens.core import AbstractResult, Finding, InvalidInput, Status, require
 from takens.series.columns import Columns, columns_of
 from takens.series.embedding import autocorrelation
 from takens.series.observable import neighbours
+from takens.series.settings import checked
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -238,6 +239,7 @@ def _peaks(curve: np.ndarray, lags: np.ndarray, taken: set[int]) -> list[int]:
     return [int(i) for i in np.flatnonzero(top) if int(lags[i]) not in taken]
 
 
+@checked
 def nonuniform_embedding(
     data: Any,
     *,

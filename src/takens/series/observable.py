@@ -230,8 +230,12 @@ def delay_vectors(series: tuple[np.ndarray, ...], dimension: int, delay: int) ->
     Raises
     ------
     InvalidInput
-        If no stretch is longer than ``(dimension - 1) * delay``.
+        If no stretch is longer than ``(dimension - 1) * delay``, or one of the two is below 1.
     """
+    if dimension < 1 or delay < 1:
+        raise InvalidInput(
+            f"dimension = {dimension}, delay = {delay}; both are counted in whole numbers from 1."
+        )
     span, points, clock, offset = (dimension - 1) * delay, [], [], 0
     for values in series:
         n = len(values) - span

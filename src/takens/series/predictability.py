@@ -10,6 +10,7 @@ import numpy as np
 from takens.core import AbstractResult, Estimate, InvalidInput, Status, require
 from takens.series.observable import DelayVectors, delay_vectors, neighbours, observable, time_name
 from takens.series.prediction import as_estimate, coordinates, ratio_by_blocks
+from takens.series.settings import checked
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -235,6 +236,7 @@ def _paired(
     return error[same, None], other[at[same], None]
 
 
+@checked
 def prediction_error(
     data: Any,
     *,

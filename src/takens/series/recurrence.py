@@ -11,6 +11,7 @@ from takens.core import AbstractResult, Finding, InvalidInput, Status, require
 from takens.series.embedding import embedding
 from takens.series.observable import Observable, observable, time_name
 from takens.series.recurrence_lines import partners
+from takens.series.settings import checked
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -262,6 +263,7 @@ class RecurrencePlot(AbstractResult):
         )
 
 
+@checked
 def recurrence_plot(
     data: Any,
     *,

@@ -9,6 +9,7 @@ import numpy as np
 
 from takens.core import AbstractResult, Estimate, Finding, InvalidInput, Status, require
 from takens.series.recurrence import States, gap_findings, states_of
+from takens.series.settings import checked
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -173,6 +174,7 @@ def _exponent(values: np.ndarray, left: np.ndarray, level: float) -> Estimate:
     )
 
 
+@checked
 def recurrence_time_dimension(
     data: Any,
     *,

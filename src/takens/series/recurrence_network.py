@@ -17,6 +17,7 @@ from takens.series.recurrence import (
     radius_at,
     states_of,
 )
+from takens.series.settings import checked
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -147,6 +148,7 @@ def network_measures(adjacency: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.array([transitivity, local.mean(), assortativity, path]), local
 
 
+@checked
 def recurrence_network(
     data: Any,
     *,

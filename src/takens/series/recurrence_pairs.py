@@ -24,6 +24,7 @@ from takens.series.recurrence_quantification import (
     check_lines,
     check_size,
 )
+from takens.series.settings import checked
 
 
 def _two(
@@ -50,6 +51,7 @@ def _status(one: States, two: States) -> tuple[Status, tuple[Finding, ...]]:
     return Status.TOO_SHORT if short else Status.OK, tuple(cautions.values())
 
 
+@checked
 def cross_recurrence(
     data: Any,
     other: Any,
@@ -136,6 +138,7 @@ def cross_recurrence(
     )
 
 
+@checked
 def joint_recurrence(
     data: Any,
     other: Any,

@@ -19,6 +19,7 @@ from takens.series.recurrence import (
     states_of,
 )
 from takens.series.recurrence_lines import NAMES, LineCounts, count_lines, estimates
+from takens.series.settings import checked
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -241,6 +242,7 @@ def check_size(*several: States) -> None:
             )
 
 
+@checked
 def recurrence_quantification(
     data: Any,
     *,

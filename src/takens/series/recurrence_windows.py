@@ -20,6 +20,7 @@ from takens.series.recurrence import (
 )
 from takens.series.recurrence_lines import N_BLOCKS, LineCounts
 from takens.series.recurrence_quantification import check_lines, counts_at
+from takens.series.settings import checked
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -221,6 +222,7 @@ def _band(
     return values, low, high, widening
 
 
+@checked
 def recurrence_windows(
     data: Any,
     *,

@@ -11,6 +11,7 @@ import numpy as np
 from takens.core import AbstractResult, Estimate, Finding, InvalidInput, Status, require
 from takens.series.linearised import linearised_estimate
 from takens.series.observable import Observable, observable, time_name
+from takens.series.settings import checked
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -297,6 +298,7 @@ def _answer(
     )  # fmt: skip
 
 
+@checked
 def sample_entropy(
     data: Any,
     *,
@@ -369,6 +371,7 @@ def sample_entropy(
     )
 
 
+@checked
 def fuzzy_entropy(
     data: Any,
     *,

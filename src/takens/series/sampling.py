@@ -10,6 +10,7 @@ import numpy as np
 from takens.core import AbstractResult, Finding, Status, require
 from takens.series.embedding import embedding
 from takens.series.observable import delay_vectors, observable
+from takens.series.settings import checked
 from takens.series.spectrum import spectrum
 
 if TYPE_CHECKING:
@@ -130,6 +131,7 @@ def _grain(x: np.ndarray) -> float:
     return grain if np.mean(np.abs(gaps / grain - whole) < 0.05) > 0.9 else 0.0
 
 
+@checked
 def sampling(data: Any, *, throw: bool = True) -> Sampling:
     """How the record samples the motion, and what rounding and holding did to the values.
 

@@ -18,6 +18,7 @@ from takens.core import (
 )
 from takens.series.columns import Columns, columns_of
 from takens.series.embedding import embedding
+from takens.series.settings import checked
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -111,6 +112,7 @@ def _spectrum_of_noise(noise: np.ndarray, table: Columns, window: int) -> np.nda
     return np.linalg.eigvalsh(points.T @ points / len(points))[::-1]
 
 
+@checked
 def singular_embedding(
     data: Any, *, window: int | None = None, seed: int = 0, throw: bool = True
 ) -> SingularEmbedding:

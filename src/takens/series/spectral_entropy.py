@@ -11,6 +11,7 @@ import numpy as np
 from takens.core import AbstractResult, Estimate, Finding, InvalidInput, Status, require
 from takens.series.observable import observable, time_name
 from takens.series.sample_entropy import first_component
+from takens.series.settings import checked
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -111,6 +112,7 @@ def _entropy(share: np.ndarray, degrees: float) -> float:
     return float(np.clip((-np.sum(held * np.log(held)) + bias) / np.log(len(share)), 0, 1))
 
 
+@checked
 def spectral_entropy(
     data: Any, *, max_lag: int | None = None, level: float = 0.9, throw: bool = True
 ) -> SpectralEntropy:

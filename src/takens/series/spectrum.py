@@ -9,6 +9,7 @@ import numpy as np
 
 from takens.core import AbstractResult, Estimate
 from takens.series.observable import observable, time_name
+from takens.series.settings import checked
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -181,6 +182,7 @@ def _period_interval(
     return 1 / centre, low, min(high, float(n))
 
 
+@checked
 def spectrum(data: Any, *, level: float = 0.9, max_periods: int = 5) -> Spectrum:
     """Multitaper spectrum, significant periods with intervals, characteristic and fast period.
 

@@ -10,6 +10,7 @@ import numpy as np
 from takens.core import AbstractResult, Finding, Status, require
 from takens.series.embedding import autocorrelation
 from takens.series.observable import observable
+from takens.series.settings import checked
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -178,6 +179,7 @@ def _correlation_time(x: np.ndarray) -> float:
     return float(max(1.0, total[int(np.argmax(window))] if window.any() else total[-1]))
 
 
+@checked
 def stationarity(data: Any, *, throw: bool = True) -> Stationarity:
     """Unit root, drift, and change of variance of a record.
 

@@ -11,6 +11,7 @@ from takens.core import AbstractResult, Finding
 from takens.series.dimension import eckmann_ruelle_ceiling
 from takens.series.embedding import Embedding, embedding, vectors_of
 from takens.series.observable import observable
+from takens.series.settings import checked
 from takens.series.spectrum import Spectrum, spectrum
 from takens.series.tangent import LocalModel, tangent_maps
 
@@ -106,6 +107,7 @@ def _turning_period(rhythm: Spectrum) -> float:
     return float(1 / frequency[int(np.searchsorted(mass, 0.5 * mass[-1]))])
 
 
+@checked
 def data_sufficiency(
     data: Any, *, settings: Embedding | None = None, rhythm: Spectrum | None = None
 ) -> Sufficiency:

@@ -10,6 +10,7 @@ import numpy as np
 from takens.core import AbstractResult, InvalidInput, NumericalFailure, Status, require
 from takens.series.nulls import AbstractNull, null_named
 from takens.series.nulls.stretch import prepared
+from takens.series.settings import checked
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -87,6 +88,7 @@ def _spectrum_error(record: np.ndarray, made: np.ndarray) -> float:
     return float(np.sqrt(np.mean((found - wanted) ** 2) / power)) if power > 0 else 0.0
 
 
+@checked
 def surrogate_data(
     data: Any,
     *,

@@ -11,6 +11,7 @@ import numpy as np
 from takens.core import AbstractResult, Finding, InvalidInput, NumericalFailure, Status, require
 from takens.series.nulls import AbstractNull, null_named
 from takens.series.nulls.stretch import MIN_SAMPLES, prepared
+from takens.series.settings import checked
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -133,6 +134,7 @@ class SurrogateTest(AbstractResult):
         )
 
 
+@checked
 def surrogate_test(
     data: Any,
     statistic: Callable[[np.ndarray], float],
@@ -221,6 +223,7 @@ def surrogate_test(
     return result
 
 
+@checked
 def surrogate_tests(
     data: Any,
     statistics: Mapping[str, tuple[Callable[[np.ndarray], float], Alternative]],

@@ -11,6 +11,7 @@ from takens.core import AbstractResult, Estimate, Finding, InvalidInput, Status,
 from takens.series.linearised import entropy_of_counts
 from takens.series.observable import Observable, observable
 from takens.series.sample_entropy import first_component, templates_of
+from takens.series.settings import checked
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -143,6 +144,7 @@ def _check(n_symbols: int, length: int, shortest: int, delay: int) -> None:
         )
 
 
+@checked
 def dispersion_entropy(
     data: Any,
     *,
@@ -210,6 +212,7 @@ def dispersion_entropy(
     return _answer(view, "dispersion", symbols, clock, classes, delay, level, throw)
 
 
+@checked
 def slope_entropy(
     data: Any,
     *,

@@ -12,6 +12,7 @@ from takens.series.nulls import AbstractNull, null_named
 from takens.series.nulls.stretch import MIN_SAMPLES, prepared
 from takens.series.observable import observable, time_name
 from takens.series.prediction import as_estimate, coordinates
+from takens.series.settings import checked
 from takens.series.surrogates import monte_carlo_p
 
 if TYPE_CHECKING:
@@ -137,6 +138,7 @@ def _jackknife(x: np.ndarray, lag: int, level: float) -> tuple[float, float, flo
     return value, value - reach, value + reach
 
 
+@checked
 def time_reversal(
     data: Any,
     *,

@@ -21,6 +21,7 @@ from takens.core import (
 from takens.data import gridded_records
 from takens.series.cross_prediction import memory_within
 from takens.series.nulls import AbstractNull, null_named
+from takens.series.settings import checked
 from takens.series.surrogates import monte_carlo_p
 
 if TYPE_CHECKING:
@@ -234,6 +235,7 @@ def _checked(
         )
 
 
+@checked
 def windowed(
     data: Any,
     statistic: Callable[[Any], Any],

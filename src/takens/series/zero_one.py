@@ -11,6 +11,7 @@ from takens.core import AbstractResult, Estimate, Finding, Status, require
 from takens.series.gate import gate
 from takens.series.observable import observable
 from takens.series.prediction import as_estimate, coordinates
+from takens.series.settings import checked
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -121,6 +122,7 @@ def _settings(x: np.ndarray, stride: int, whole: bool) -> list[np.ndarray]:
     return found
 
 
+@checked
 def zero_one_test_of_data(
     data: Any,
     *,
