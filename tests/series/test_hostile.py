@@ -53,8 +53,7 @@ def test_records(name, record):
         warnings.simplefilter("error")
         try:
             answer = row.answer(row.ask(RECORDS[record]))
-        except TakensError as error:
-            assert str(error).count(".") >= 1
+        except TakensError:
             return
     assert record not in ANSWERS_NOTHING or np.isnan([value for value, _ in answer]).all()
 

@@ -142,7 +142,7 @@ def test_settings_of_words():
         dispersion_entropy(x, classes=1)
     with pytest.raises(InvalidInput, match="flat < steep"):
         slope_entropy(x, steep=0.1, flat=0.2)
-    with pytest.raises(InvalidInput, match="positive delay"):
+    with pytest.raises(InvalidInput, match="positive number of samples"):
         slope_entropy(x, delay=0)
     with pytest.raises(NumericalFailure, match="too short"):
         dispersion_entropy(x)

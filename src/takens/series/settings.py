@@ -56,6 +56,7 @@ def _refuse(name: str, kind: str, value: Any) -> None:
         raise InvalidInput(f"{name} = {value!r}; expected a finite number.")
     if kind == "float" and name == "level" and not 0 < value < 1:
         raise InvalidInput(f"level = {value!r}; expected a number between 0 and 1.")
-    least = {"seed": 0, "delay": 1}.get(name)
-    if kind == "int" and least is not None and value < least:
-        raise InvalidInput(f"{name} = {value!r}; expected a whole number of at least {least}.")
+    if kind == "int" and name == "seed" and value < 0:
+        raise InvalidInput(f"seed = {value!r}; expected a whole number of at least 0.")
+    if kind == "int" and name == "delay" and value < 1:
+        raise InvalidInput(f"delay = {value!r}; expected a positive number of samples.")
