@@ -24,7 +24,7 @@ def checked(function: Callable[_Given, _Answer]) -> Callable[_Given, _Answer]:
     Examples
     --------
     >>> @checked
-    ... def answer(data: object, *, delay: "int" = 1) -> "int":
+    ... def answer(data: object, *, delay: int = 1) -> int:
     ...     return delay
     >>> answer(None, delay=2.5)
     Traceback (most recent call last):
