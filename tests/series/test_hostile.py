@@ -98,7 +98,13 @@ SETTINGS = [
 @pytest.mark.parametrize(("name", "setting", "kind"), SETTINGS)
 def test_settings_of_the_wrong_kind_are_refused(name, setting, kind):
     wrong = ["a", np.nan, np.inf] + ([2.5] if kind == "int" else [])
-    wrong += {"level": [0.0, 1.0, 1.5], "seed": [-1], "delay": [0, -1]}.get(setting, [])
+    wrong += {
+        "level": [0.0, 1.0, 1.5],
+        "seed": [-1],
+        "delay": [0, -1],
+        "n_states": [0],
+        "max_dimension": [0],
+    }.get(setting, [])
     for value in wrong:
         with pytest.raises(InvalidInput, match=r"="):
             getattr(series, name)(X, **{**NEEDED.get(name, {}), setting: value})

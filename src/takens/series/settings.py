@@ -13,13 +13,14 @@ from takens.core import InvalidInput
 
 _Given = ParamSpec("_Given")
 _Answer = TypeVar("_Answer")
+_COUNTS = ("n_states", "max_references", "max_pairs", "max_dimension")
 
 
 def checked(function: Callable[_Given, _Answer]) -> Callable[_Given, _Answer]:
     """`function`, refusing settings whose kind its annotations exclude, before anything is computed.
 
     What is annotated ``int`` takes whole numbers, what is annotated ``float`` finite ones; a level
-    lies between 0 and 1, a seed is not negative, and a delay is at least 1.
+    lies between 0 and 1, a seed is not negative, a delay and numbers of states are at least 1.
 
     Examples
     --------
@@ -58,5 +59,7 @@ def _refuse(name: str, kind: str, value: Any) -> None:
         raise InvalidInput(f"level = {value!r}; expected a number between 0 and 1.")
     if kind == "int" and name == "seed" and value < 0:
         raise InvalidInput(f"seed = {value!r}; expected a whole number of at least 0.")
+    if kind == "int" and name in _COUNTS and value < 1:
+        raise InvalidInput(f"{name} = {value!r}; expected a whole number of at least 1.")
     if kind == "int" and name == "delay" and value < 1:
         raise InvalidInput(f"delay = {value!r}; expected a positive number of samples.")
