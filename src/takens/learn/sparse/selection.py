@@ -1,0 +1,229 @@
+r"""Which terms the data support: backward elimination and exchange under the extended BIC.
+
+A coefficient costs :math:`\log N + 2 \gamma \log K` with N samples and K candidate terms (Chen and
+Chen, Biometrika 95, 759, 2008, with :math:`\gamma = 1`); it stays while the misfit, in units of the
+noise variance, would rise by more without it. There is no threshold to choose.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+from takens.learn.sparse.fields import AbstractAdvance, FlowAdvance, SparseField
+from takens.learn.sparse.nodes import Nodes
+from takens.learn.sparse.shooting import (
+    ALLOWED_BIAS,
+    MOST_SUBSTEPS,
+    Noise,
+    Shot,
+    integration_bias,
+    inverse,
+    linearised,
+    shoot,
+)
+from takens.learn.terms import Terms
+
+HOPELESS = 0.25  # share of the price below which several terms may go at once
+EXCHANGES = 12  # candidates that are tried again when elimination has ended
+
+
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
+class Search:
+    """A search over supports.
+
+    Parameters
+    ----------
+    terms : Terms
+    nodes : Nodes
+    allowed, forced : array of bool, shape (term, dim)
+        Which coefficients may differ from zero, and which stay whatever the data say.
+    price : float
+        Drop of the misfit, in units of the noise variance, that a coefficient must bring.
+    """
+
+    terms: Terms
+    nodes: Nodes
+    allowed: np.ndarray
+    forced: np.ndarray
+    price: float
+
+
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
+class Found:
+    """A support and its fit.
+
+    Parameters
+    ----------
+    shot : Shot
+    noise : Noise
+        With the measurement variance of the fit.
+    advance : AbstractAdvance
+    rise : float
+        That variance over the one that the fit had assumed.
+    path : tuple of (int, float)
+        Number of coefficients and misfit per degree of freedom along the elimination.
+    """
+
+    shot: Shot
+    noise: Noise
+    advance: AbstractAdvance
+    rise: float = 1.0
+    path: tuple[tuple[int, float], ...] = ()
+
+    @property
+    def support(self) -> np.ndarray:
+        """Which term stands in which equation."""
+        field = self.shot.field
+        assert isinstance(field, SparseField)
+        return field.support
+
+    def squares(self) -> np.ndarray:
+        """Squared ratio of each coefficient to its standard error."""
+        return np.asarray(self.shot.parameters**2 / np.diag(self.shot.covariance) / self.rise)
+
+
+def price_of(n_samples: int, n_terms: int, gamma: float = 1.0) -> float:
+    """What a coefficient costs; see the head of this file."""
+    return float(np.log(n_samples) + 2 * gamma * np.log(n_terms))
+
+
+def fitted(
+    search: Search,
+    support: np.ndarray,
+    table: np.ndarray,
+    states: np.ndarray,
+    noise: Noise,
+    advance: AbstractAdvance,
+    max_steps: int = 30,
+) -> Found:
+    """One support, with the noise variance of its own residuals afterwards."""
+    field = SparseField(search.terms, support)
+    w = table.T[support.T]
+    shot = shoot(field, w, states, search.nodes, noise, advance, max_steps=max_steps)
+    return Found(shot=shot, noise=noise, advance=advance)
+
+
+def table_of(found: Found) -> np.ndarray:
+    """Coefficients, (term, dim), zero where a term does not stand."""
+    table = np.zeros(found.support.shape)
+    table.T[found.support.T] = found.shot.parameters
+    return table
+
+
+def renewed(search: Search, found: Found) -> Found:
+    """The same with the measurement variance of its residuals, and enough substeps."""
+    found = _measured(search, found)
+    while isinstance(found.advance, FlowAdvance) and found.advance.substeps < MOST_SUBSTEPS:
+        bias = integration_bias(found.shot, search.nodes, found.advance)
+        error = np.sqrt(np.diag(found.shot.covariance) * found.rise)
+        if (np.abs(bias) <= ALLOWED_BIAS * error).all():
+            break
+        finer = FlowAdvance(substeps=2 * found.advance.substeps)
+        found = _measured(
+            search, refitted(search, dataclasses.replace(found, advance=finer), found.support)
+        )
+    return found
+
+
+def _measured(search: Search, found: Found) -> Found:
+    """With the variance of the residuals as the measurement variance."""
+    variance = found.shot.residual_variance(search.nodes)
+    variance = np.maximum(variance, (1e-12 * search.nodes.span) ** 2)
+    rise = float((variance / found.noise.measurement).mean())
+    noise = dataclasses.replace(found.noise, measurement=variance)
+    return dataclasses.replace(found, noise=noise, rise=rise)
+
+
+def refitted(search: Search, found: Found, support: np.ndarray, max_steps: int = 10) -> Found:
+    """Another support, started from a fit."""
+    new = fitted(
+        search, support, table_of(found), found.shot.states, found.noise, found.advance, max_steps
+    )
+    return dataclasses.replace(new, path=found.path)
+
+
+def eliminated(search: Search, found: Found) -> Found:
+    """Take out the weakest coefficient as long as it is worth less than its price."""
+    path = list(found.path)
+    while True:
+        found = renewed(search, found)
+        freedom = max(int(search.nodes.seen.sum()) - found.shot.field.n_parameters, 1)
+        path.append((found.shot.field.n_parameters, found.shot.misfit / freedom))
+        squares = found.squares()
+        squares[search.forced.T[found.support.T]] = np.inf
+        weak = np.flatnonzero(squares < search.price)
+        if not len(weak) or found.shot.field.n_parameters == 1:
+            return dataclasses.replace(found, path=tuple(path))
+        hopeless = np.flatnonzero(squares < HOPELESS * search.price)
+        count = max(1, len(hopeless) // 4)
+        gone = np.argsort(squares)[:count]
+        try:
+            found = refitted(search, found, without(found.support, gone))
+        except np.linalg.LinAlgError:
+            if count == 1:
+                return dataclasses.replace(found, path=tuple(path))
+            found = refitted(search, found, without(found.support, gone[:1]))
+
+
+def without(support: np.ndarray, gone: np.ndarray) -> np.ndarray:
+    """A support that lacks the given coefficients, counted equation by equation."""
+    equation, term = np.nonzero(support.T)
+    new = support.copy()
+    new[term[gone], equation[gone]] = False
+    return new
+
+
+def exchanged(search: Search, found: Found) -> Found:
+    """Offer the terms that were left out once more, alone and in exchange for one that stands."""
+    for _ in range(EXCHANGES):
+        found = refitted(search, found, found.support)  # its misfit in units of its own noise
+        better = _improved(search, found)
+        if better is None:
+            return found
+        found = eliminated(search, better)
+    return found
+
+
+def _improved(search: Search, found: Found) -> Found | None:
+    """A fit with one term more, or with one exchanged, whose criterion is lower."""
+    wide = SparseField(search.terms, search.allowed)
+    table = table_of(found)
+    linear = linearised(
+        wide, table.T[search.allowed.T], found.shot.states, search.nodes, found.noise, found.advance
+    )
+    stands = found.support.T[search.allowed.T]
+    information, score = linear.information, linear.score
+    inner = inverse(information[np.ix_(stands, stands)])
+    outside = np.flatnonzero(~stands)
+    across = information[np.ix_(outside, stands)]
+    own = np.diag(information)[outside] - np.einsum("ij,jk,ik->i", across, inner, across)
+    own = np.maximum(own, 1e-10 * np.diag(information)[outside])
+    gain = (score[outside] - across @ inner @ score[stands]) ** 2 / own
+    value = found.shot.misfit + search.price * stands.sum()
+    places = np.argwhere(search.allowed.T)
+    for place in np.argsort(-gain)[:EXCHANGES]:
+        joined = np.r_[np.flatnonzero(stands), outside[place]]
+        part = inverse(information[np.ix_(joined, joined)])
+        now = (table.T[search.allowed.T])[joined] + part @ score[joined]
+        squares = now**2 / np.diag(part)
+        squares[-1] = np.inf
+        squares[search.forced.T[search.allowed.T][joined]] = np.inf
+        weakest = int(np.argmin(squares))
+        added = gain[place] > search.price
+        if not added and squares[weakest] >= gain[place]:
+            continue
+        equation, term = places[outside[place]]
+        support = found.support.copy()
+        support[term, equation] = True
+        if not added:
+            equation, term = places[joined[weakest]]
+            support[term, equation] = False
+        try:
+            new = refitted(search, found, support)
+        except np.linalg.LinAlgError:
+            continue
+        if new.shot.misfit + search.price * support.sum() < value - 1e-6 * abs(value):
+            return new
+    return None

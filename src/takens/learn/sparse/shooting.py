@@ -1,0 +1,268 @@
+r"""Parameters and states together: every sample is a node, and orbits must join the nodes.
+
+With :math:`y_n = x_n + e_n`, errors of variance V, and :math:`x_{n+1} = F(x_n; w)`, find
+:math:`w` and the states :math:`x_n` that are nearest to the data,
+
+.. math:: \min_{w, x} \sum_n (y_n - x_n)^\top V^{-1} (y_n - x_n) \quad\text{with}\quad
+   x_{n+1} = F(x_n; w) + q_n,
+
+where :math:`q_n`, of variance Q, is what is left of integration errors and of noise in the dynamics
+(Q may be zero). Linearised, the defects :math:`\rho = x_{n+1} - F(x_n) + D (y - x)` have the banded
+covariance :math:`C = Q + D V D^\top`; one Gauss-Newton step is generalised least squares of
+:math:`\rho` on the sensitivities G, and the states follow as :math:`x = y - V D^\top C^{-1} (\rho + G
+\delta w)`. Errors in the regressors are thus part of the model, and there is no bias from them to
+the order of the linearisation. This is orthogonal distance regression on an equation, and multiple
+shooting with a node at every sample (Bock 1983; Boggs and Rogers 1990).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+from scipy.linalg import cho_solve_banded, cholesky_banded
+
+from takens.learn.sparse.fields import AbstractAdvance, AbstractField, FlowAdvance
+from takens.learn.sparse.nodes import UNSEEN, Nodes
+
+STILL = 0.02  # change, in standard errors, at which the iteration has arrived
+HALVINGS = 6
+ALLOWED_BIAS = 0.2  # of the integration, in standard errors of a coefficient
+MOST_SUBSTEPS = 16
+
+
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
+class Noise:
+    """Variances of what is not in the equations.
+
+    Parameters
+    ----------
+    measurement : array, shape (dim,)
+        Of the error of one sample.
+    dynamical : array, shape (dim,)
+        Of what is added to the state per unit of time (per iterate for a map).
+    """
+
+    measurement: np.ndarray
+    dynamical: np.ndarray
+
+    def of_samples(self, nodes: Nodes) -> np.ndarray:
+        """Variance of every entry, (node, dim); of a missing one it is wider than the data."""
+        unseen = np.minimum(UNSEEN * nodes.span**2, 1e10 * self.measurement)
+        return np.where(nodes.seen, self.measurement, np.maximum(unseen, self.measurement))
+
+    def scaled(self, factor: np.ndarray | float) -> Noise:
+        """Both variances times a factor."""
+        return Noise(measurement=self.measurement * factor, dynamical=self.dynamical * factor)
+
+
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
+class Linear:
+    """The problem around one set of states and parameters.
+
+    Parameters
+    ----------
+    tangent : array, shape (link, dim, dim)
+    factor : array
+        Banded Cholesky factor of the covariance of the defects.
+    weighted : array, shape (link * dim, 1 + p)
+        Inverse covariance times defects and sensitivities.
+    gram : array, shape (1 + p, 1 + p)
+        Defects and sensitivities squared in that norm.
+    """
+
+    tangent: np.ndarray
+    factor: np.ndarray
+    weighted: np.ndarray
+    gram: np.ndarray
+
+    @property
+    def information(self) -> np.ndarray:
+        """Fisher information of the parameters, (p, p), for the variances assumed."""
+        return self.gram[1:, 1:]
+
+    @property
+    def score(self) -> np.ndarray:
+        """Minus half the slope of the misfit by the parameters, (p,)."""
+        return -self.gram[1:, 0]
+
+
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
+class Shot:
+    """Where the iteration ended.
+
+    Parameters
+    ----------
+    field : AbstractField
+    parameters : array, shape (p,)
+    states : array, shape (node, dim)
+        The data, freed of noise as far as the equations allow.
+    misfit : float
+        Sum of squared errors over their variances, of data and of the dynamics.
+    linear : Linear
+        At the end.
+    converged : bool
+    """
+
+    field: AbstractField
+    parameters: np.ndarray
+    states: np.ndarray
+    misfit: float
+    linear: Linear
+    converged: bool
+
+    @property
+    def covariance(self) -> np.ndarray:
+        """Of the parameters, for the variances assumed."""
+        return inverse(self.linear.information)
+
+    def residual_variance(self, nodes: Nodes) -> np.ndarray:
+        """Mean squared difference of data and states, with degrees of freedom, (dim,)."""
+        lost = (self.field.n_parameters + nodes.dim * len(nodes.stretches)) / nodes.dim
+        error = np.where(nodes.seen, nodes.values - self.states, 0.0)
+        freedom = np.maximum(nodes.seen.sum(axis=0) - lost, 1.0)
+        return np.asarray((error**2).sum(axis=0) / freedom)
+
+
+def inverse(matrix: np.ndarray) -> np.ndarray:
+    """Of a positive matrix whose rows may have any unit; directions of rounding get no variance."""
+    size = np.sqrt(np.maximum(np.diag(matrix), 1e-300))
+    values, vectors = np.linalg.eigh(matrix / np.outer(size, size))
+    kept = values > 1e-13 * max(float(values[-1]), 1e-300)
+    inner = (vectors[:, kept] / values[kept]) @ vectors[:, kept].T
+    return np.asarray(inner / np.outer(size, size))
+
+
+def linearised(
+    field: AbstractField,
+    w: np.ndarray,
+    states: np.ndarray,
+    nodes: Nodes,
+    noise: Noise,
+    advance: AbstractAdvance,
+) -> Linear:
+    """Defects, sensitivities and their banded covariance around `states` and `w`."""
+    links, dim = len(nodes) - 1, nodes.dim
+    inputs = (nodes.inputs[:-1], nodes.inputs[1:])
+    start = nodes.times[:-1]
+    moved, tangent, response = advance(field, w, states[:-1], inputs, start, nodes.steps)
+    error = nodes.values - states
+    defect = states[1:] - moved + error[1:] - np.einsum("nij,nj->ni", tangent, error[:-1])
+    variance = noise.of_samples(nodes)
+    own = (tangent * variance[:-1, None, :]) @ np.swapaxes(tangent, 1, 2)
+    diagonal = np.arange(dim)
+    own[:, diagonal, diagonal] += variance[1:] + noise.dynamical * nodes.steps[:, None]
+    next_ = -variance[1:-1, :, None] * np.swapaxes(tangent[1:], 1, 2)
+    broken = ~nodes.linked
+    own[broken] = np.diag(noise.measurement)
+    next_[broken[:-1] | broken[1:]] = 0.0
+    defect[broken] = 0.0
+    response[broken] = 0.0
+    band = np.zeros((2 * dim, links * dim))
+    for i in range(dim):
+        for k in range(dim):
+            if k <= i:
+                band[i - k, k::dim] = own[:, i, k]
+            band[dim + k - i, i : (links - 1) * dim : dim] = next_[:, i, k]
+    factor = cholesky_banded(band, lower=True, check_finite=False, overwrite_ab=True)
+    columns = np.concatenate(
+        [defect.reshape(-1, 1), -response.reshape(links * dim, -1)], axis=1
+    )
+    weighted = cho_solve_banded((factor, True), columns, check_finite=False)
+    return Linear(
+        tangent=tangent, factor=factor, weighted=weighted, gram=columns.T @ weighted
+    )
+
+
+def shoot(
+    field: AbstractField,
+    w: np.ndarray,
+    states: np.ndarray,
+    nodes: Nodes,
+    noise: Noise,
+    advance: AbstractAdvance,
+    *,
+    max_steps: int = 30,
+) -> Shot:
+    """Gauss-Newton from `w` and `states`, with halved steps while a full one makes things worse.
+
+    Raises
+    ------
+    numpy.linalg.LinAlgError
+        If the orbits leave the numbers from wherever a step leads.
+
+    Notes
+    -----
+    Cost per step: four to eight evaluations of the rule at every node, and ``N dim^2 (dim + p)``
+    operations for the banded system. Memory ``N dim p``.
+    """
+    linear = _tried(field, w, states, nodes, noise, advance)
+    if linear is None:
+        raise np.linalg.LinAlgError("The rule overflows at the starting values.")
+    variance = noise.of_samples(nodes)
+    converged = False
+    for _ in range(max_steps):
+        move_w, move_x = _newton(linear, states, nodes, variance)
+        size = 1.0
+        for _ in range(HALVINGS):
+            found = _tried(field, w + size * move_w, states + size * move_x, nodes, noise, advance)
+            if found is not None and found.gram[0, 0] <= 4 * linear.gram[0, 0] + 10 * len(nodes):
+                break
+            size /= 2
+        else:
+            break
+        w, states, linear = w + size * move_w, states + size * move_x, found
+        uncertainty = np.sqrt(np.maximum(np.diag(linear.information), 0.0))
+        still = np.abs(move_w) * uncertainty <= STILL + 1e-11 * np.abs(w) * uncertainty
+        if size == 1.0 and still.all():
+            converged = True
+            break
+    return Shot(
+        field=field,
+        parameters=w,
+        states=states,
+        misfit=float(linear.gram[0, 0]),
+        linear=linear,
+        converged=converged,
+    )
+
+
+def _tried(
+    field: AbstractField,
+    w: np.ndarray,
+    states: np.ndarray,
+    nodes: Nodes,
+    noise: Noise,
+    advance: AbstractAdvance,
+) -> Linear | None:
+    try:
+        with np.errstate(all="ignore"):
+            found = linearised(field, w, states, nodes, noise, advance)
+    except np.linalg.LinAlgError:
+        return None
+    return found if np.isfinite(found.gram).all() else None
+
+
+def _newton(
+    linear: Linear, states: np.ndarray, nodes: Nodes, variance: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Changes of parameters and states that solve the linearised problem."""
+    move = inverse(linear.information) @ linear.score
+    pull = (linear.weighted[:, 0] + linear.weighted[:, 1:] @ move).reshape(-1, nodes.dim)
+    back = np.zeros_like(states)
+    back[1:] += pull
+    back[:-1] -= np.einsum("nij,ni->nj", linear.tangent, pull)
+    return move, nodes.values - variance * back - states
+
+
+def integration_bias(shot: Shot, nodes: Nodes, advance: FlowAdvance) -> np.ndarray:
+    """What twice as many substeps would change the parameters by, to first order, (p,)."""
+    finer = FlowAdvance(substeps=2 * advance.substeps)
+    inputs = (nodes.inputs[:-1], nodes.inputs[1:])
+    x, t, h = shot.states[:-1], nodes.times[:-1], nodes.steps
+    moved = [
+        step(shot.field, shot.parameters, x, inputs, t, h, derivatives=False)[0]
+        for step in (advance, finer)
+    ]
+    change = np.where(nodes.linked[:, None], moved[0] - moved[1], 0.0)
+    return np.asarray(inverse(shot.linear.information) @ (-shot.linear.weighted[:, 1:].T @ change.reshape(-1)))
