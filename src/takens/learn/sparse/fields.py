@@ -54,7 +54,7 @@ class SparseField(AbstractField):
         used = np.flatnonzero(self.support.any(axis=1))
         object.__setattr__(self, "_equation", equation)
         object.__setattr__(self, "_used", used)
-        object.__setattr__(self, "_part", self.terms.part(used))
+        object.__setattr__(self, "_part", self.terms.select(used))
         object.__setattr__(self, "_place", np.searchsorted(used, term))
 
     @property

@@ -13,6 +13,7 @@ from takens.data import as_recording
 
 DIFFERENCES = 6  # order of the differences that leave only noise of a well-sampled signal
 UNSEEN = 1e4  # variance of a missing value, in squared ranges of its column: nothing is known of it
+FINEST = 1e-6  # noise, in standard deviations of a column, below which no data are taken to be
 LONGEST_LINK = 20  # a gap longer than so many median steps ends a stretch
 
 
@@ -197,7 +198,7 @@ def noise_variance(nodes: Nodes) -> np.ndarray:
             continue
         squares = (windows[rows] @ weights) ** 2 / comb(2 * DIFFERENCES, DIFFERENCES)
         variance[j] = np.median(squares) / 0.4549364  # median of chi-squared with one degree
-    return np.maximum(variance, (1e-10 * nodes.span) ** 2)
+    return np.maximum(variance, (FINEST * nodes.span) ** 2)
 
 
 def _uneven_variance(nodes: Nodes, column: int) -> float:

@@ -12,7 +12,7 @@ import dataclasses
 import numpy as np
 
 from takens.learn.sparse.fields import AbstractAdvance, FlowAdvance, SparseField
-from takens.learn.sparse.nodes import Nodes
+from takens.learn.sparse.nodes import FINEST, Nodes
 from takens.learn.sparse.shooting import (
     ALLOWED_BIAS,
     MOST_SUBSTEPS,
@@ -130,7 +130,7 @@ def renewed(search: Search, found: Found) -> Found:
 def _measured(search: Search, found: Found) -> Found:
     """With the variance of the residuals as the measurement variance."""
     variance = found.shot.residual_variance(search.nodes)
-    variance = np.maximum(variance, (1e-12 * search.nodes.span) ** 2)
+    variance = np.maximum(variance, (FINEST * search.nodes.span) ** 2)
     rise = float((variance / found.noise.measurement).mean())
     noise = dataclasses.replace(found.noise, measurement=variance)
     return dataclasses.replace(found, noise=noise, rise=rise)
