@@ -7,6 +7,7 @@ from scipy.interpolate import CubicSpline
 from scipy.linalg import solveh_banded
 
 from takens.learn.sparse.nodes import Nodes
+from takens.learn.sparse.selection import Search
 from takens.learn.sparse.shooting import Noise
 
 KEPT = 0.95  # share of the noise variance that the smoothing takes out
@@ -59,11 +60,40 @@ def _spline(t: np.ndarray, y: np.ndarray, variance: np.ndarray) -> tuple[np.ndar
     return z, CubicSpline(t, z)(t, 1)
 
 
-def sums_of_slopes(
-    values: np.ndarray, targets: np.ndarray
-) -> np.ndarray:
-    """Least squares of `targets` (row, equation) on `values` (row, term), columns scaled."""
+def sieved(values: np.ndarray, targets: np.ndarray, search: Search) -> np.ndarray:
+    """Terms that ordinary least squares keeps, equation by equation, (term, dim).
+
+    Backward elimination with the price of the search, for data on which all candidates at once
+    cannot be fitted. Slopes of smoothed data are correlated, so this keeps too many, which is right
+    for a beginning.
+    """
+    support = search.allowed.copy()
+    size = np.sqrt((values**2).mean(axis=0))
+    scaled = values / np.where(size > 0, size, 1.0)
+    gram, cross, square = scaled.T @ scaled, scaled.T @ targets, (targets**2).sum(axis=0)
+    most = max(len(values) // (4 * targets.shape[1]), 1)
+    for i in range(targets.shape[1]):
+        chosen = np.flatnonzero(support[:, i])
+        while len(chosen) > 1:
+            inner = np.linalg.pinv(gram[np.ix_(chosen, chosen)], rcond=1e-10, hermitian=True)
+            w = inner @ cross[chosen, i]
+            left = max(float(square[i] - w @ cross[chosen, i]), 1e-12 * float(square[i]))
+            spread = np.maximum(np.diag(inner), 1e-300)
+            squares = w**2 / spread / (left / len(values))
+            forced = search.forced[chosen, i]
+            squares[forced] = np.inf
+            weakest = int(np.argmin(squares))
+            if squares[weakest] > search.price and len(chosen) <= most:
+                break
+            chosen = np.delete(chosen, weakest)
+        support[:, i] = False
+        support[chosen, i] = True
+    return support
+
+
+def sums_of_slopes(values: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    """Least squares of `targets` on `values` (row, term), columns scaled."""
     size = np.sqrt((values**2).mean(axis=0))
     size = np.where(size > 0, size, 1.0)
     found = np.linalg.lstsq(values / size, targets, rcond=1e-10)[0]
-    return np.asarray(found / size[:, None])
+    return np.asarray((found.T / size).T)

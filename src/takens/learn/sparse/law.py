@@ -1,0 +1,155 @@
+"""Equations with error bars: what sparse identification reports."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from takens.core import AbstractResult, Estimate, Status
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+LEFT = {"flow": "d{}/dt", "map": "{}[n+1]"}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class Law(AbstractResult):
+    r"""Coefficients of candidate terms, :math:`\dot x_i = \sum_k W_{ki} \theta_k(x)`.
+
+    Parameters
+    ----------
+    kind : {"flow", "map"}
+        Whether the left side is a rate of change or the next value.
+    names : tuple of str
+        The columns, one equation for each.
+    terms : tuple of str
+        The candidates.
+    coefficients, standard_errors : array, shape (term, dim)
+        In units of the column over those of the term, and the time unit for a flow. Zero where the
+        data do not support a term, then without an error; NaN where no law is supported at all.
+    covariance : array, shape (p, p)
+        Of the coefficients that are not zero, equation by equation.
+    measurement_noise : array, shape (dim,)
+        Standard deviation of what the orbits leave of the data, in the units of the columns.
+    explained : array, shape (dim,)
+        Share of the variance of each column that the orbits hold.
+    memory : array, shape (dim,)
+        Correlation of residuals one sample apart; near zero if the law leaves noise alone.
+    n_samples : int
+    price : float
+        What one coefficient had to be worth; see `takens.learn.SINDy`.
+    path : tuple of (int, float)
+        Number of coefficients and misfit per degree of freedom along the elimination.
+    level : float
+        Of the intervals.
+    """
+
+    kind: str
+    names: tuple[str, ...]
+    terms: tuple[str, ...]
+    coefficients: np.ndarray
+    standard_errors: np.ndarray
+    covariance: np.ndarray
+    measurement_noise: np.ndarray
+    explained: np.ndarray
+    memory: np.ndarray
+    n_samples: int
+    price: float
+    path: tuple[tuple[int, float], ...]
+    level: float = 0.95
+
+    @property
+    def support(self) -> np.ndarray:
+        """Which term stands in which equation, (term, dim)."""
+        return np.asarray(self.standard_errors > 0)
+
+    def coefficient(self, term: str, equation: str) -> Estimate:
+        """One coefficient with its interval; zero, without one, where the term does not stand."""
+        k, i = self.terms.index(term), self.names.index(equation)
+        value, error = float(self.coefficients[k, i]), float(self.standard_errors[k, i])
+        if not error > 0:
+            return Estimate(value=value, level=self.level, method="not selected")
+        width = _quantile(self.level) * error
+        return Estimate(
+            value=value,
+            interval=(value - width, value + width),
+            standard_error=error,
+            level=self.level,
+            method="curvature of the misfit at its minimum",
+        )
+
+    @property
+    def equations(self) -> tuple[str, ...]:
+        """One line for each column, every coefficient with its standard error."""
+        lines = []
+        for i, name in enumerate(self.names):
+            parts = [
+                f"{_with_error(self.coefficients[k, i], self.standard_errors[k, i])} {term}"
+                for k, term in enumerate(self.terms)
+                if self.support[k, i]
+            ]
+            right = " + ".join(p.removesuffix(" 1") for p in parts).replace("+ -", "- ") or "0"
+            lines.append(f"{LEFT[self.kind].format(name)} = {right}")
+        return tuple(lines)
+
+    def summary(self) -> str:
+        """The equations, or why there are none."""
+        if self.status is not Status.OK:
+            return self.status.value
+        noise = ", ".join(f"{n} {s:.2g}" for n, s in zip(self.names, self.measurement_noise, strict=True))
+        held = float(self.explained.min())
+        lines = [
+            *self.equations,
+            f"{int(self.support.sum())} of {self.support.size} coefficients, {self.n_samples} "
+            f"samples; in brackets the standard error of the last digits.",
+            f"Noise left in the data: {noise}; the orbits hold at least {held:.2%} of each variance.",
+        ]
+        return "\n".join(lines)
+
+    def plot(self, ax: Any = None) -> Any:
+        """Every coefficient that stands, with its interval, on a symmetric logarithmic axis."""
+        from takens.plot import axes, errorbars, labels
+
+        ax = axes(ax)
+        places = [(k, i) for i, k in np.argwhere(self.support.T)]
+        labelled = [f"{LEFT[self.kind].format(self.names[i])}: {self.terms[k]}" for k, i in places]
+        estimates = [self.coefficient(self.terms[k], self.names[i]) for k, i in places]
+        if estimates:
+            errorbars(ax, labelled, estimates)
+            ax.set_xscale("symlog", linthresh=min(abs(e.value) for e in estimates))
+        return labels(ax, xlabel=f"coefficient, with {self.level:.0%} interval")
+
+    def to_xarray(self) -> xr.Dataset:
+        """Coefficients and errors by term and equation."""
+        import xarray as xr
+
+        return xr.Dataset(
+            {
+                "coefficient": (("term", "equation"), self.coefficients),
+                "standard_error": (("term", "equation"), self.standard_errors),
+                "measurement_noise": ("equation", self.measurement_noise),
+                "explained": ("equation", self.explained),
+                "memory": ("equation", self.memory),
+            },
+            coords={"term": list(self.terms), "equation": list(self.names)},
+            attrs={"kind": self.kind, "n_samples": self.n_samples, "level": self.level},
+        )
+
+
+def _quantile(level: float) -> float:
+    from scipy.special import ndtri
+
+    return float(ndtri(0.5 + level / 2))
+
+
+def _with_error(value: float, error: float) -> str:
+    """``-9.978(12)``: two digits of the error stand for the last two of the value."""
+    if not (np.isfinite(value) and error > 0):
+        return f"{value:.4g}"
+    digits = 1 - int(np.floor(np.log10(error)))
+    if digits < 0 or digits > 12:
+        return f"{value:.6g}({error:.2g})"
+    return f"{value:.{digits}f}({round(error * 10**digits)})"
