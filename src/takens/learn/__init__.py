@@ -15,6 +15,9 @@ from takens.learn.nvar import NVAR as NVAR
 from takens.learn.persistence import Persistence as Persistence
 from takens.learn.simulate import HostedSystem as HostedSystem
 from takens.learn.simulate import simulate as simulate
+from takens.learn.sparse import Law as Law
+from takens.learn.sparse import SINDy as SINDy
+from takens.learn.sparse import SparseMap as SparseMap
 from takens.learn.stochastic import DiffusionLaw as DiffusionLaw
 from takens.learn.stochastic import JumpTest as JumpTest
 from takens.learn.stochastic import KramersMoyal as KramersMoyal

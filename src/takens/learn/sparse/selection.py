@@ -25,7 +25,8 @@ from takens.learn.sparse.shooting import (
 )
 from takens.learn.terms import Terms
 
-HOPELESS = 0.25  # share of the price below which several terms may go at once
+HOPELESS = 0.1  # share of the price below which several terms may go at once
+IN_PASSING = 4  # Gauss-Newton steps between two removals
 EXCHANGES = 12  # candidates that are tried again when elimination has ended
 
 
@@ -78,10 +79,6 @@ class Found:
         field = self.shot.field
         assert isinstance(field, SparseField)
         return field.support
-
-    def squares(self) -> np.ndarray:
-        """Squared ratio of each coefficient to its standard error."""
-        return np.asarray(self.shot.parameters**2 / np.diag(self.shot.covariance) / self.rise)
 
 
 def price_of(n_samples: int, n_terms: int, gamma: float = 1.0) -> float:
@@ -151,20 +148,41 @@ def eliminated(search: Search, found: Found) -> Found:
         found = renewed(search, found)
         freedom = max(int(search.nodes.seen.sum()) - found.shot.field.n_parameters, 1)
         path.append((found.shot.field.n_parameters, found.shot.misfit / freedom))
-        squares = found.squares()
-        squares[search.forced.T[found.support.T]] = np.inf
-        weak = np.flatnonzero(squares < search.price)
-        if not len(weak) or found.shot.field.n_parameters == 1:
+        gone = _weakest(search, found)
+        if not len(gone):
             return dataclasses.replace(found, path=tuple(path))
-        hopeless = np.flatnonzero(squares < HOPELESS * search.price)
-        count = max(1, len(hopeless) // 4)
-        gone = np.argsort(squares)[:count]
         try:
-            found = refitted(search, found, without(found.support, gone))
+            found = refitted(search, found, without(found.support, gone), IN_PASSING)
         except np.linalg.LinAlgError:
-            if count == 1:
+            try:
+                found = refitted(search, found, without(found.support, gone[:1]))
+            except np.linalg.LinAlgError:
                 return dataclasses.replace(found, path=tuple(path))
-            found = refitted(search, found, without(found.support, gone[:1]))
+
+
+def _weakest(search: Search, found: Found) -> np.ndarray:
+    """What goes next: the weakest coefficient, and after it those that are worth next to nothing.
+
+    Without coefficient k the others change by minus their covariance with it times its value over
+    its variance, and the covariance by the product of its row and column over that variance. This
+    is exact where the problem is linear.
+    """
+    w = found.shot.parameters.copy()
+    covariance = found.shot.covariance * found.rise
+    forced = search.forced.T[found.support.T]
+    left = np.ones(len(w), dtype=bool)
+    gone: list[int] = []
+    while left.sum() > 1 and len(gone) <= len(w) // 4:
+        spread = np.maximum(np.diag(covariance), 1e-300)
+        squares = np.where(left & ~forced, w**2 / spread, np.inf)
+        k = int(np.argmin(squares))
+        if squares[k] >= search.price * (HOPELESS if gone else 1.0):
+            break
+        w = w - covariance[:, k] * (w[k] / spread[k])
+        covariance = covariance - np.outer(covariance[:, k], covariance[k]) / spread[k]
+        left[k] = False
+        gone.append(k)
+    return np.asarray(gone, dtype=int)
 
 
 def without(support: np.ndarray, gone: np.ndarray) -> np.ndarray:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 WHITE = 0.2  # correlation of residuals one sample apart that still counts as noise
 EXACT = 1e-3  # residual, in standard deviations of a column, below which its colour is no objection
 USEFUL = 0.2  # share of a column's variance that a law must hold
+MANY = 60  # coefficients beyond which slopes choose those to begin with
 PIECE = 2_000  # rows of a stretch taken from a record that is too long
 
 
@@ -205,8 +206,8 @@ def _searched(search: Search, kind: str, advance: AbstractAdvance) -> Found | No
         states, rows = nodes.values, np.flatnonzero(nodes.linked)
         targets = nodes.values[1:][rows]
     values = search.terms(states[rows], nodes.inputs[rows], nodes.times[rows])
-    few = search.allowed.sum() * 3 > nodes.seen.sum()
-    for support in ([] if few else [search.allowed]) + [sieved(values, targets, search)]:
+    many = search.allowed.sum() > min(MANY, nodes.seen.sum() / 3)
+    for support in ([] if many else [search.allowed]) + [sieved(values, targets, search)]:
         table = np.zeros(support.shape)
         for i in range(nodes.dim):
             chosen = support[:, i]
