@@ -26,6 +26,8 @@ from takens.learn.sparse.shooting import (
 from takens.learn.terms import Terms
 
 HOPELESS = 0.1  # share of the price below which several terms may go at once
+PATIENCE = 4.0  # prices by which the criterion may rise above its least before elimination ends
+CLEARLY = 1e-3  # drop of the criterion that counts as one
 IN_PASSING = 4  # Gauss-Newton steps between two removals
 EXCHANGES = 12  # candidates that are tried again when elimination has ended
 
@@ -141,23 +143,48 @@ def refitted(search: Search, found: Found, support: np.ndarray, max_steps: int =
     return dataclasses.replace(new, path=found.path)
 
 
+def criterion(search: Search, found: Found) -> float:
+    """Minus twice the log-likelihood of the measurement errors, and the price of the coefficients."""
+    seen = search.nodes.seen
+    error = np.where(seen, search.nodes.values - found.shot.states, 0.0)
+    count = seen.sum(axis=0)
+    variance = np.maximum((error**2).sum(axis=0) / count, (FINEST * search.nodes.span) ** 2)
+    return float((count * np.log(variance)).sum() + search.price * found.shot.field.n_parameters)
+
+
 def eliminated(search: Search, found: Found) -> Found:
-    """Take out the weakest coefficient as long as it is worth less than its price."""
+    """Take out the weakest coefficient again and again; the best of all that were passed.
+
+    Elimination goes on for a while where it makes things worse, because several coefficients may
+    stand only by each other.
+    """
     path = list(found.path)
+    best, least = found, np.inf
     while True:
         found = renewed(search, found)
+        value = criterion(search, found)
         freedom = max(int(search.nodes.seen.sum()) - found.shot.field.n_parameters, 1)
         path.append((found.shot.field.n_parameters, found.shot.misfit / freedom))
+        if value <= least:
+            best, least = found, value
         gone = _weakest(search, found)
-        if not len(gone):
-            return dataclasses.replace(found, path=tuple(path))
+        if not len(gone) or value > least + PATIENCE * search.price:
+            break
+        lesser = _without(search, found, gone)
+        if lesser is None:
+            break
+        found = lesser
+    return dataclasses.replace(best, path=tuple(path))
+
+
+def _without(search: Search, found: Found, gone: np.ndarray) -> Found | None:
+    """A fit that lacks some coefficients, or only the first of them where that fails."""
+    for count in (len(gone), 1):
         try:
-            found = refitted(search, found, without(found.support, gone), IN_PASSING)
+            return refitted(search, found, without(found.support, gone[:count]), IN_PASSING)
         except np.linalg.LinAlgError:
-            try:
-                found = refitted(search, found, without(found.support, gone[:1]))
-            except np.linalg.LinAlgError:
-                return dataclasses.replace(found, path=tuple(path))
+            continue
+    return None
 
 
 def _weakest(search: Search, found: Found) -> np.ndarray:
@@ -176,7 +203,7 @@ def _weakest(search: Search, found: Found) -> np.ndarray:
         spread = np.maximum(np.diag(covariance), 1e-300)
         squares = np.where(left & ~forced, w**2 / spread, np.inf)
         k = int(np.argmin(squares))
-        if squares[k] >= search.price * (HOPELESS if gone else 1.0):
+        if not np.isfinite(squares[k]) or (gone and squares[k] >= HOPELESS * search.price):
             break
         w = w - covariance[:, k] * (w[k] / spread[k])
         covariance = covariance - np.outer(covariance[:, k], covariance[k]) / spread[k]
@@ -219,7 +246,7 @@ def _improved(search: Search, found: Found) -> Found | None:
     own = np.diag(information)[outside] - np.einsum("ij,jk,ik->i", across, inner, across)
     own = np.maximum(own, 1e-10 * np.diag(information)[outside])
     gain = (score[outside] - across @ inner @ score[stands]) ** 2 / own
-    value = found.shot.misfit + search.price * stands.sum()
+    value = criterion(search, found)
     places = np.argwhere(search.allowed.T)
     for place in np.argsort(-gain)[:EXCHANGES]:
         joined = np.r_[np.flatnonzero(stands), outside[place]]
@@ -242,6 +269,6 @@ def _improved(search: Search, found: Found) -> Found | None:
             new = refitted(search, found, support)
         except np.linalg.LinAlgError:
             continue
-        if new.shot.misfit + search.price * support.sum() < value - 1e-6 * abs(value):
+        if criterion(search, new) < value - CLEARLY:
             return new
     return None

@@ -260,9 +260,12 @@ def integration_bias(shot: Shot, nodes: Nodes, advance: FlowAdvance) -> np.ndarr
     finer = FlowAdvance(substeps=2 * advance.substeps)
     inputs = (nodes.inputs[:-1], nodes.inputs[1:])
     x, t, h = shot.states[:-1], nodes.times[:-1], nodes.steps
-    moved = [
-        step(shot.field, shot.parameters, x, inputs, t, h, derivatives=False)[0]
-        for step in (advance, finer)
-    ]
-    change = np.where(nodes.linked[:, None], moved[0] - moved[1], 0.0)
+    with np.errstate(all="ignore"):  # a wild fit overflows, and is then not accepted
+        moved = [
+            step(shot.field, shot.parameters, x, inputs, t, h, derivatives=False)[0]
+            for step in (advance, finer)
+        ]
+        change = np.where(nodes.linked[:, None], moved[0] - moved[1], 0.0)
+    if not np.isfinite(change).all():
+        raise np.linalg.LinAlgError("The rule overflows between two samples.")
     return np.asarray(inverse(shot.linear.information) @ (-shot.linear.weighted[:, 1:].T @ change.reshape(-1)))
