@@ -49,6 +49,8 @@ ESTIMATORS = {
     "NVAR": learn.NVAR(),
     "Analog": learn.Analog(),
     "KramersMoyal": learn.KramersMoyal(),
+    "SINDy": learn.SINDy(library=Polynomials(1)),
+    "SparseMap": learn.SparseMap(library=Polynomials(1)),
     "WeakPDE": learn.WeakPDE(degree=2, order=2, periodic=True),
     "DiffusionLaw": learn.DiffusionLaw(degree=2, noise_degree=0),
 }
@@ -187,6 +189,11 @@ RESULTS = {
     "TransitionCheck": lambda: learn.transition_check(systems.OrnsteinUhlenbeck(), SIGNAL),
     "StochasticLaw": lambda: (
         learn.DiffusionLaw(degree=2, noise_degree=0).fit(SIGNAL).diagnostics["law"]
+    ),
+    "Law": lambda: (
+        learn.SINDy(library=Polynomials(1))
+        .fit(np.exp(-0.1 * np.arange(60.0)) + 0.01 * RNG.normal(size=60))
+        .diagnostics["law"]
     ),
     "KramersMoyalCoefficients": lambda: learn.KramersMoyal().fit(SIGNAL).diagnostics["law"],
     "PDELaw": lambda: learn.WeakPDE(degree=2, order=2).fit(HEAT).diagnostics["law"],

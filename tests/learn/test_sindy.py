@@ -254,7 +254,9 @@ def test_long_records_are_sampled_in_stretches(clean):
     assert "samples-capped" in {f.code for f in fit.cautions}
 
 
-@pytest.mark.parametrize("advance", [FlowAdvance(substeps=1), FlowAdvance(substeps=3), MapAdvance()])
+@pytest.mark.parametrize(
+    "advance", [FlowAdvance(substeps=1), FlowAdvance(substeps=3), MapAdvance()]
+)
 def test_sensitivities_against_differences(advance):
     terms = Polynomials(2).over(("x", "y"), inputs=("u",))
     rng = np.random.default_rng(0)

@@ -46,10 +46,7 @@ class Status(enum.Enum):
     NO_EMBEDDING = (
         "No further coordinate improves the prediction of neighbours: noise, or a record too short."
     )
-    NO_LAW = (
-        "No sparse law over these candidate terms is supported by the data: see the cautions. Other "
-        "terms, a hidden variable, noise in the dynamics or a longer record may be what is missing."
-    )
+    NO_LAW = "No sparse law over these terms is supported by the data; the cautions say why. Try other terms."
     NO_EVENT = "The event did not happen within the span. Allow more time, or place it where the orbit goes."
     NOT_CONVERGED = "The iteration did not converge. Allow more steps or start elsewhere."
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import abc
 import dataclasses
+import functools
 
 import numpy as np
 
@@ -49,13 +50,19 @@ class SparseField(AbstractField):
     terms: Terms
     support: np.ndarray
 
-    def __post_init__(self) -> None:
+    @functools.cached_property
+    def _entries(self) -> tuple[np.ndarray, np.ndarray]:
+        """Equation and term of every coefficient."""
         equation, term = np.nonzero(self.support.T)
-        used = np.flatnonzero(self.support.any(axis=1))
-        object.__setattr__(self, "_equation", equation)
-        object.__setattr__(self, "_used", used)
-        object.__setattr__(self, "_part", self.terms.select(used))
-        object.__setattr__(self, "_place", np.searchsorted(used, term))
+        return equation, np.searchsorted(self._used, term)
+
+    @functools.cached_property
+    def _used(self) -> np.ndarray:
+        return np.flatnonzero(self.support.any(axis=1))
+
+    @functools.cached_property
+    def _part(self) -> Terms:
+        return self.terms.select(self._used)
 
     @property
     def n_parameters(self) -> int:
@@ -64,15 +71,16 @@ class SparseField(AbstractField):
 
     def table(self, w: np.ndarray) -> np.ndarray:
         """Coefficients of the terms in use, (used, dim)."""
-        table = np.zeros((len(self._used), self.support.shape[1]))  # type: ignore[attr-defined]
-        table[self._place, self._equation] = w  # type: ignore[attr-defined]
+        equation, place = self._entries
+        table = np.zeros((len(self._used), self.support.shape[1]))
+        table[place, equation] = w
         return table
 
     def rates(
         self, x: np.ndarray, u: np.ndarray, t: np.ndarray, w: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
         """Sums of terms and of their derivatives."""
-        part, table = self._part, self.table(w)  # type: ignore[attr-defined]
+        part, table = self._part, self.table(w)
         slopes = part.jacobian(x, u, t)
         return part(x, u, t) @ table, np.einsum("nkj,ki->nij", slopes, table, optimize=True)
 
@@ -80,10 +88,10 @@ class SparseField(AbstractField):
         self, carry: np.ndarray, x: np.ndarray, u: np.ndarray, t: np.ndarray, w: np.ndarray
     ) -> np.ndarray:
         """Column of `carry` of the equation, times the term."""
-        values = self._part(x, u, t)  # type: ignore[attr-defined]
-        return np.asarray(
-            carry[:, :, self._equation] * values[:, None, self._place]  # type: ignore[attr-defined]
-        )
+        values = self._part(x, u, t)
+        equation, place = self._entries
+        found: np.ndarray = carry[:, :, equation] * values[:, None, place]
+        return found
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)

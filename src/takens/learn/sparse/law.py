@@ -99,7 +99,9 @@ class Law(AbstractResult):
         """The equations, or why there are none."""
         if self.status is not Status.OK:
             return self.status.value
-        noise = ", ".join(f"{n} {s:.2g}" for n, s in zip(self.names, self.measurement_noise, strict=True))
+        noise = ", ".join(
+            f"{n} {s:.2g}" for n, s in zip(self.names, self.measurement_noise, strict=True)
+        )
         held = float(self.explained.min())
         lines = [
             *self.equations,

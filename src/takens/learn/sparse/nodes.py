@@ -144,7 +144,7 @@ def _rows(record: Any, step: float, least: int) -> list[tuple[np.ndarray, ...]]:
         return []
     times = record.times[kept]
     breaks = np.flatnonzero(np.diff(times) > LONGEST_LINK * step) + 1
-    found = []
+    found: list[tuple[np.ndarray, ...]] = []
     for rows in np.split(kept, breaks):
         here = seen[rows]
         if len(rows) < least or (here.sum(axis=0) < 2).any():

@@ -165,13 +165,9 @@ def linearised(
                 band[i - k, k::dim] = own[:, i, k]
             band[dim + k - i, i : (links - 1) * dim : dim] = next_[:, i, k]
     factor = cholesky_banded(band, lower=True, check_finite=False, overwrite_ab=True)
-    columns = np.concatenate(
-        [defect.reshape(-1, 1), -response.reshape(links * dim, -1)], axis=1
-    )
+    columns = np.concatenate([defect.reshape(-1, 1), -response.reshape(links * dim, -1)], axis=1)
     weighted = cho_solve_banded((factor, True), columns, check_finite=False)
-    return Linear(
-        tangent=tangent, factor=factor, weighted=weighted, gram=columns.T @ weighted
-    )
+    return Linear(tangent=tangent, factor=factor, weighted=weighted, gram=columns.T @ weighted)
 
 
 def shoot(
@@ -268,4 +264,6 @@ def integration_bias(shot: Shot, nodes: Nodes, advance: FlowAdvance) -> np.ndarr
         change = np.where(nodes.linked[:, None], moved[0] - moved[1], 0.0)
     if not np.isfinite(change).all():
         raise np.linalg.LinAlgError("The rule overflows between two samples.")
-    return np.asarray(inverse(shot.linear.information) @ (-shot.linear.weighted[:, 1:].T @ change.reshape(-1)))
+    return np.asarray(
+        inverse(shot.linear.information) @ (-shot.linear.weighted[:, 1:].T @ change.reshape(-1))
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -28,6 +28,7 @@ from takens.learn.terms import AbstractLibrary, Polynomials, Terms
 if TYPE_CHECKING:
     from takens.learn.terms import TermFlow, TermMap
 
+Model = TypeVar("Model")
 WHITE = 0.2  # correlation of residuals one sample apart that still counts as noise
 EXACT = 1e-3  # residual, in standard deviations of a column, below which its colour is no objection
 USEFUL = 0.2  # share of a column's variance that a law must hold
@@ -36,10 +37,10 @@ PIECE = 2_000  # rows of a stretch taken from a record that is too long
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class _Sparse:
+class AbstractSparse(AbstractEstimator[Model]):
     """What both kinds of law are set by."""
 
-    library: AbstractLibrary = Polynomials(2)
+    library: AbstractLibrary = Polynomials(2)  # noqa: RUF009 - a frozen recipe
     known: tuple[tuple[str, str], ...] = ()
     excluded: tuple[tuple[str, str], ...] = ()
     gamma: float = 1.0
@@ -56,7 +57,7 @@ class _Sparse:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class SINDy(_Sparse, AbstractEstimator["TermFlow"]):
+class SINDy(AbstractSparse["TermFlow"]):
     r"""Ordinary differential equations that are sums of few terms, :math:`\dot x = \theta(x, u) W`.
 
     Every sample is :math:`y_n = x_n + e_n` with :math:`x` on an orbit of the law. Coefficients and
@@ -131,7 +132,7 @@ class SINDy(_Sparse, AbstractEstimator["TermFlow"]):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class SparseMap(_Sparse, AbstractEstimator["TermMap"]):
+class SparseMap(AbstractSparse["TermMap"]):
     r"""Maps that are sums of few terms, :math:`x_{n+1} = \theta(x_n, u_n) W`.
 
     As `SINDy` in all else: errors of measurement in both `x` and its successor are part of the
@@ -171,7 +172,7 @@ class SparseMap(_Sparse, AbstractEstimator["TermMap"]):
 
 
 def _identified(
-    settings: _Sparse, data: Any, kind: str, advance: AbstractAdvance
+    settings: AbstractSparse[Any], data: Any, kind: str, advance: AbstractAdvance
 ) -> tuple[Nodes, Law, Terms, tuple[Finding, ...]]:
     nodes = nodes_of(data)
     if kind == "map":
@@ -222,7 +223,7 @@ def _searched(search: Search, kind: str, advance: AbstractAdvance) -> Found | No
 
 
 def _law(
-    settings: _Sparse, search: Search, found: Found | None, kind: str
+    settings: AbstractSparse[Any], search: Search, found: Found | None, kind: str
 ) -> tuple[Law, tuple[Finding, ...]]:
     """The result and what speaks against it."""
     nodes = search.nodes
