@@ -54,7 +54,12 @@ ESTIMATORS = {
     "WeakPDE": learn.WeakPDE(degree=2, order=2, periodic=True),
     "DiffusionLaw": learn.DiffusionLaw(degree=2, noise_degree=0),
 }
-DATA = {"WeakPDE": HEAT}  # of the estimators that do not learn from a signal
+DECAY = np.exp(-0.05 * np.arange(80.0)) + 0.01 * RNG.normal(size=80)
+DATA = {  # of the estimators that do not learn from the signal
+    "WeakPDE": HEAT,
+    "SINDy": DECAY,
+    "SparseMap": DECAY,
+}
 RESULTS = {
     "ZeroOneTest": lambda: dynamics.zero_one_test(
         systems.LogisticMap(r=3.9), [0.3], n_steps=400, n_transient=10
@@ -192,9 +197,8 @@ RESULTS = {
     ),
     "Law": lambda: (
         learn.SINDy(library=Polynomials(1))
-        .fit(np.exp(-0.1 * np.arange(60.0)) + 0.01 * RNG.normal(size=60))
+        .fit(DECAY)
         .diagnostics["law"]
-    ),
     "KramersMoyalCoefficients": lambda: learn.KramersMoyal().fit(SIGNAL).diagnostics["law"],
     "PDELaw": lambda: learn.WeakPDE(degree=2, order=2).fit(HEAT).diagnostics["law"],
     "Backtest": lambda: validate.backtest(SIGNAL, estimators=[learn.Persistence()]),
