@@ -195,10 +195,7 @@ RESULTS = {
     "StochasticLaw": lambda: (
         learn.DiffusionLaw(degree=2, noise_degree=0).fit(SIGNAL).diagnostics["law"]
     ),
-    "Law": lambda: (
-        learn.SINDy(library=Polynomials(1))
-        .fit(DECAY)
-        .diagnostics["law"]
+    "Law": lambda: learn.SINDy(library=Polynomials(1)).fit(DECAY).diagnostics["law"],
     "KramersMoyalCoefficients": lambda: learn.KramersMoyal().fit(SIGNAL).diagnostics["law"],
     "PDELaw": lambda: learn.WeakPDE(degree=2, order=2).fit(HEAT).diagnostics["law"],
     "Backtest": lambda: validate.backtest(SIGNAL, estimators=[learn.Persistence()]),
