@@ -112,17 +112,20 @@ class Law(AbstractResult):
         return "\n".join(lines)
 
     def plot(self, ax: Any = None) -> Any:
-        """Every coefficient that stands, with its interval, on a symmetric logarithmic axis."""
+        """The interval of every coefficient that stands, over the coefficient."""
         from takens.plot import axes, errorbars, labels
 
         ax = axes(ax)
-        places = [(k, i) for i, k in np.argwhere(self.support.T)]
-        labelled = [f"{LEFT[self.kind].format(self.names[i])}: {self.terms[k]}" for k, i in places]
-        estimates = [self.coefficient(self.terms[k], self.names[i]) for k, i in places]
-        if estimates:
-            errorbars(ax, labelled, estimates)
-            ax.set_xscale("symlog", linthresh=min(abs(e.value) for e in estimates))
-        return labels(ax, xlabel=f"coefficient, with {self.level:.0%} interval")
+        names, shares = [], []
+        for i, k in np.argwhere(self.support.T):
+            found = self.coefficient(self.terms[k], self.names[i])
+            name = LEFT[self.kind].format(self.names[i])
+            names.append(f"{name}: {found.value:.4g} {self.terms[k]}".removesuffix(" 1"))
+            width = (found.interval[1] - found.value) / abs(found.value)
+            shares.append(Estimate(value=1.0, interval=(1 - width, 1 + width), level=self.level))
+        if shares and self.status is Status.OK:
+            errorbars(ax, names, shares)
+        return labels(ax, xlabel=f"{self.level:.0%} interval over the coefficient")
 
     def to_xarray(self) -> xr.Dataset:
         """Coefficients and errors by term and equation."""
