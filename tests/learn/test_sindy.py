@@ -197,6 +197,16 @@ def test_a_missing_term_is_not_papered_over():
     assert {f.code for f in fit.cautions} & {"residuals-remember", "nothing-held"}
 
 
+@pytest.mark.parametrize("share", [0.0, 0.02])
+def test_terms_that_a_conserved_quantity_ties_together_are_told_apart(share):
+    """On one circle 1, x^2 and v^2 are dependent, and x, x^3 and x*v^2."""
+    times = 0.05 * np.arange(600)
+    x = np.stack([np.cos(times), -np.sin(times)], axis=1)
+    data = Trajectory(times=times, states=noisy(x, share), names=("x", "v"), time_unit="s")
+    law = SINDy(library=Polynomials(2)).fit(data).diagnostics["law"]
+    assert set(found(law)) == {("v", "x"), ("x", "v")}
+
+
 def test_excluded_terms_stay_out_and_known_ones_in(clean):
     law = (
         SINDy(excluded=(("x", "z"),), known=(("z", "x"),))

@@ -135,11 +135,16 @@ def _measured(search: Search, found: Found) -> Found:
     return dataclasses.replace(found, noise=noise, rise=rise)
 
 
-def refitted(search: Search, found: Found, support: np.ndarray, max_steps: int = 10) -> Found:
-    """Another support, started from a fit."""
-    new = fitted(
-        search, support, table_of(found), found.shot.states, found.noise, found.advance, max_steps
-    )
+def refitted(
+    search: Search,
+    found: Found,
+    support: np.ndarray,
+    max_steps: int = 10,
+    table: np.ndarray | None = None,
+) -> Found:
+    """Another support, started from the states of a fit and from its coefficients or others."""
+    start = table_of(found) if table is None else table
+    new = fitted(search, support, start, found.shot.states, found.noise, found.advance, max_steps)
     return dataclasses.replace(new, path=found.path)
 
 
@@ -167,28 +172,34 @@ def eliminated(search: Search, found: Found) -> Found:
         path.append((found.shot.field.n_parameters, found.shot.misfit / freedom))
         if value <= least:
             best, least = found, value
-        gone = _weakest(search, found)
-        if not len(gone) or value > least + PATIENCE * search.price:
+        if value > least + PATIENCE * search.price:
             break
-        lesser = _without(search, found, gone)
+        lesser = _lesser(search, found)
         if lesser is None:
             break
         found = lesser
     return dataclasses.replace(best, path=tuple(path))
 
 
-def _without(search: Search, found: Found, gone: np.ndarray) -> Found | None:
-    """A fit that lacks some coefficients, or only the first of them where that fails."""
-    for count in (len(gone), 1):
+def _lesser(search: Search, found: Found) -> Found | None:
+    """A fit without the weakest coefficients; without one alone, where more was too much."""
+    for most, steps in ((max(len(found.shot.parameters) // 4, 1), IN_PASSING), (1, 30)):
+        gone, w = _weakest(search, found, most)
+        if not len(gone):
+            return None
+        table = np.zeros(found.support.shape)
+        table.T[found.support.T] = w
         try:
-            return refitted(search, found, without(found.support, gone[:count]), IN_PASSING)
+            new = refitted(search, found, without(found.support, gone), steps, table)
         except np.linalg.LinAlgError:
             continue
+        if criterion(search, new) < criterion(search, found) + PATIENCE * search.price or most == 1:
+            return new
     return None
 
 
-def _weakest(search: Search, found: Found) -> np.ndarray:
-    """What goes next: the weakest coefficient, and after it those that are worth next to nothing.
+def _weakest(search: Search, found: Found, most: int) -> tuple[np.ndarray, np.ndarray]:
+    """What goes next, and the other coefficients then: the weakest, and those next to worthless.
 
     Without coefficient k the others change by minus their covariance with it times its value over
     its variance, and the covariance by the product of its row and column over that variance. This
@@ -199,7 +210,7 @@ def _weakest(search: Search, found: Found) -> np.ndarray:
     forced = search.forced.T[found.support.T]
     left = np.ones(len(w), dtype=bool)
     gone: list[int] = []
-    while left.sum() > 1 and len(gone) <= len(w) // 4:
+    while left.sum() > 1 and len(gone) < most:
         spread = np.maximum(np.diag(covariance), 1e-300)
         squares = np.where(left & ~forced, w**2 / spread, np.inf)
         k = int(np.argmin(squares))
@@ -209,7 +220,8 @@ def _weakest(search: Search, found: Found) -> np.ndarray:
         covariance = covariance - np.outer(covariance[:, k], covariance[k]) / spread[k]
         left[k] = False
         gone.append(k)
-    return np.asarray(gone, dtype=int)
+    w[gone] = 0.0
+    return np.asarray(gone, dtype=int), w
 
 
 def without(support: np.ndarray, gone: np.ndarray) -> np.ndarray:
@@ -240,7 +252,7 @@ def _improved(search: Search, found: Found) -> Found | None:
     )
     stands = found.support.T[search.allowed.T]
     information, score = linear.information, linear.score
-    inner = inverse(information[np.ix_(stands, stands)])
+    inner = inverse(information[np.ix_(stands, stands)], unknown=1e12)
     outside = np.flatnonzero(~stands)
     across = information[np.ix_(outside, stands)]
     own = np.diag(information)[outside] - np.einsum("ij,jk,ik->i", across, inner, across)

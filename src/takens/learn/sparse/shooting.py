@@ -114,7 +114,7 @@ class Shot:
     @property
     def covariance(self) -> np.ndarray:
         """Of the parameters, for the variances assumed."""
-        return inverse(self.linear.information)
+        return inverse(self.linear.information, unknown=1e12)
 
     def residual_variance(self, nodes: Nodes) -> np.ndarray:
         """Mean squared difference of data and states, with degrees of freedom, (dim,)."""
@@ -124,13 +124,20 @@ class Shot:
         return np.asarray((error**2).sum(axis=0) / freedom)
 
 
-def inverse(matrix: np.ndarray) -> np.ndarray:
-    """Of a positive matrix whose rows may have any unit; directions of rounding get no variance."""
+ROUNDING = 1e-12  # of the largest eigenvalue, with all diagonal entries one
+
+
+def inverse(matrix: np.ndarray, *, unknown: float = 0.0) -> np.ndarray:
+    """Of a positive matrix whose rows may have any unit.
+
+    Directions that rounding cannot tell from zero get the variance `unknown` over rounding: none in
+    a step, which does not move along them, and one in a covariance, where nothing is known of them.
+    """
     size = np.sqrt(np.maximum(np.diag(matrix), 1e-300))
     values, vectors = np.linalg.eigh(matrix / np.outer(size, size))
-    kept = values > 1e-13 * max(float(values[-1]), 1e-300)
-    inner = (vectors[:, kept] / values[kept]) @ vectors[:, kept].T
-    return np.asarray(inner / np.outer(size, size))
+    least = ROUNDING * max(float(values[-1]), 1e-300)
+    spread = np.where(values > least, 1 / np.maximum(values, least), unknown / least)
+    return np.asarray(((vectors * spread) @ vectors.T) / np.outer(size, size))
 
 
 def linearised(
