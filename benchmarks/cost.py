@@ -140,7 +140,8 @@ def page(rows: list[tuple[str, str, Cost]]) -> str:
         f"({platform.machine()}, {platform.system()}), Python {platform.python_version()}, one "
         "thread, by `python benchmarks/cost.py`. CPU is user and system time of the process and its "
         "children; memory is the largest resident set. Cold means empty cache folders, as on the "
-        "first run after an installation; the operating system's file cache is not emptied.",
+        "first run after an installation; the operating system's file cache is not emptied. Compiled "
+        "loops are kept beside the installed package, so that the first row of an analysis makes them.",
         "",
         "| what | CPU s | wall s | memory MB | limit | met |",
         "| --- | --- | --- | --- | --- | --- |",

@@ -97,7 +97,7 @@ def fitted(
     advance: AbstractAdvance,
     max_steps: int = 30,
 ) -> Found:
-    """One support, with the noise variance of its own residuals afterwards."""
+    """One support, for the noise assumed."""
     field = SparseField(search.terms, support)
     w = table.T[support.T]
     shot = shoot(field, w, states, search.nodes, noise, advance, max_steps=max_steps)
@@ -111,14 +111,23 @@ def table_of(found: Found) -> np.ndarray:
     return table
 
 
+def coarse(search: Search, found: Found) -> bool:
+    """Whether the steps between samples still matter to a coefficient."""
+    if not isinstance(found.advance, FlowAdvance):
+        return False
+    bias = integration_bias(found.shot, search.nodes, found.advance)
+    error = np.sqrt(np.diag(found.shot.covariance) * found.rise)
+    return not (np.abs(bias) <= ALLOWED_BIAS * error).all()
+
+
 def renewed(search: Search, found: Found) -> Found:
     """The same with the measurement variance of its residuals, and enough substeps."""
     found = _measured(search, found)
-    while isinstance(found.advance, FlowAdvance) and found.advance.substeps < MOST_SUBSTEPS:
-        bias = integration_bias(found.shot, search.nodes, found.advance)
-        error = np.sqrt(np.diag(found.shot.covariance) * found.rise)
-        if (np.abs(bias) <= ALLOWED_BIAS * error).all():
-            break
+    while (
+        isinstance(found.advance, FlowAdvance)
+        and found.advance.substeps < MOST_SUBSTEPS
+        and coarse(search, found)
+    ):
         finer = FlowAdvance(substeps=2 * found.advance.substeps)
         found = _measured(
             search, refitted(search, dataclasses.replace(found, advance=finer), found.support)

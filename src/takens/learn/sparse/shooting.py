@@ -51,10 +51,6 @@ class Noise:
         unseen = np.minimum(UNSEEN * nodes.span**2, 1e10 * self.measurement)
         return np.where(nodes.seen, self.measurement, np.maximum(unseen, self.measurement))
 
-    def scaled(self, factor: np.ndarray | float) -> Noise:
-        """Both variances times a factor."""
-        return Noise(measurement=self.measurement * factor, dynamical=self.dynamical * factor)
-
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
 class Linear:

@@ -14,6 +14,7 @@ from takens.learn.sparse.nodes import Nodes, nodes_of, noise_variance
 from takens.learn.sparse.selection import (
     Found,
     Search,
+    coarse,
     eliminated,
     exchanged,
     fitted,
@@ -63,7 +64,8 @@ class SINDy(AbstractSparse["TermFlow"]):
     Every sample is :math:`y_n = x_n + e_n` with :math:`x` on an orbit of the law. Coefficients and
     orbits are found together, by generalised least squares on the linearised problem (see
     `takens.learn.sparse.shooting`), so that noise in the regressors biases nothing to first order.
-    Beginning with all candidates, the weakest coefficient goes as long as its removal costs less than
+    Beginning with all candidates (with those that least squares on slopes of the smoothed data keeps,
+    if there are more than 60 coefficients), the weakest coefficient goes as long as its removal costs less than
     :math:`\log N + 2 \gamma \log K` in units of the noise variance (extended BIC, N samples, K
     terms); then every term is offered again, alone and in exchange. There is no threshold.
 
@@ -96,7 +98,8 @@ class SINDy(AbstractSparse["TermFlow"]):
     `fit` returns a model of NaN with status ``NO_LAW`` where orbits of no such law follow the data
     to within noise: what they leave is correlated in time, or is nearly all of the variance. That a
     law is found does not make it the mechanism; other terms may do as well over the range that was
-    visited.
+    visited. With hundreds of candidates the slopes may lose true terms that the exchange does not
+    bring back; a smaller library is safer.
 
     Cost: with p coefficients in play, each step takes :math:`O(N d^2 (d + p))` operations and memory
     ``N d p``; 1,000 samples of three columns with 30 candidates take half a second.
@@ -175,14 +178,15 @@ def _identified(
     settings: AbstractSparse[Any], data: Any, kind: str, advance: AbstractAdvance
 ) -> tuple[Nodes, Law, Terms, tuple[Finding, ...]]:
     nodes = nodes_of(data)
+    cautions: tuple[Finding, ...] = ()
     if kind == "map":
-        nodes = _even(nodes)
+        nodes, cautions = _even(nodes)
     terms = settings.library.over(nodes.names, inputs=nodes.input_names)
     if terms.delays:
         raise InvalidInput(
             "The library has delayed terms. Give the delayed columns as columns of their own."
         )
-    nodes, cautions = _shortened(nodes, settings.max_samples)
+    nodes, fewer = _shortened(nodes, settings.max_samples)
     allowed = ~_marked(settings.excluded, terms, nodes.names)
     search = Search(
         terms=terms,
@@ -193,7 +197,7 @@ def _identified(
     )
     found = _searched(search, kind, advance)
     law, more = _law(settings, search, found, kind)
-    return nodes, law, terms, cautions + more
+    return nodes, law, terms, cautions + fewer + more
 
 
 def _searched(search: Search, kind: str, advance: AbstractAdvance) -> Found | None:
@@ -256,8 +260,19 @@ def _law(
     explained = 1 - variance / nodes.span**2
     memory = _memory(nodes, found)
     findings = _objections(nodes, variance, explained, memory, found.shot.converged)
+    if coarse(search, found):
+        findings += (
+            Finding(
+                code="coarse-integration",
+                text="The orbits between two samples are so fast that the steps of the integration "
+                "still change a coefficient by more than a fifth of its standard error.",
+                action="Take the standard errors as a lower end, or sample faster.",
+            ),
+        )
     serious = any(f.level == "serious" for f in findings)
     table = np.full(shape, np.nan) if serious else table_of(found)
+    if serious:
+        errors, covariance = np.full(shape, np.nan), np.empty((0, 0))
     law = Law(coefficients=table, standard_errors=errors, covariance=covariance,
               measurement_noise=np.sqrt(variance), explained=explained, memory=memory,
               path=found.path, status=Status.NO_LAW if serious else Status.OK, cautions=findings,
@@ -327,16 +342,23 @@ def _marked(pairs: tuple[tuple[str, str], ...], terms: Terms, names: tuple[str, 
     return table
 
 
-def _even(nodes: Nodes) -> Nodes:
+def _even(nodes: Nodes) -> tuple[Nodes, tuple[Finding, ...]]:
     """Only true successors stay linked."""
     steps = np.diff(nodes.times)[nodes.linked]
     one = float(np.median(steps))
-    if np.mean(np.abs(steps - one) > 0.01 * one) > 0.5:
+    apart = float(np.mean(np.abs(steps - one) > 0.01 * one))
+    if apart > 0.5:
         raise InvalidInput(
             "Times are uneven; a map advances by one even step. Use `SINDy` for a flow."
         )
     linked = nodes.linked & (np.abs(np.diff(nodes.times) - one) <= 0.01 * one)
-    return dataclasses.replace(nodes, linked=linked)
+    finding = Finding(
+        code="successors-missing",
+        text=f"{apart:.1%} of the samples have no successor one step later.",
+        action="Nothing was joined across these breaks.",
+        level="note",
+    )
+    return dataclasses.replace(nodes, linked=linked), (finding,) if apart else ()
 
 
 def _shortened(nodes: Nodes, most: int) -> tuple[Nodes, tuple[Finding, ...]]:
