@@ -61,6 +61,7 @@ def test_sensor_noise_does_not_pass_for_fast_motion():
 def test_a_perfect_sensor_is_left_out(make):
     found = noise_decision(observed(make(2000, 0.1, seed=1)))
     assert found.decision == "dynamical noise"
+    # Over 24 seeds this ratio lies between -0.05 and 0.15: a bent curve has an intercept too.
     assert abs(found.intercept) < 0.2 * found.signature[0]
 
 
