@@ -36,8 +36,22 @@ class AbstractField(abc.ABC):
         """`carry` (point, dim, dim) times the derivative of the rule by `w`, (point, dim, p)."""
 
 
+class AbstractSupportedField(AbstractField):
+    """A rule whose numbers fill the places of a table, (candidate, equation), that are marked.
+
+    The parameters are those of the marked places, equation by equation; the others are zero.
+    """
+
+    support: np.ndarray
+
+    @property
+    def n_parameters(self) -> int:
+        """Number of coefficients that are not zero."""
+        return int(self.support.sum())
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
-class SparseField(AbstractField):
+class SparseField(AbstractSupportedField):
     r"""A sum of terms in every equation, :math:`f_i = \sum_k \theta_k(x) W_{ki}`.
 
     Parameters
@@ -63,11 +77,6 @@ class SparseField(AbstractField):
     @functools.cached_property
     def _part(self) -> Terms:
         return self.terms.select(self._used)
-
-    @property
-    def n_parameters(self) -> int:
-        """Number of coefficients that are not zero."""
-        return int(self.support.sum())
 
     def table(self, w: np.ndarray) -> np.ndarray:
         """Coefficients of the terms in use, (used, dim)."""

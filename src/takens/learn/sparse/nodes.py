@@ -65,11 +65,15 @@ class Nodes:
         return tuple(slice(a, b) for a, b in zip(np.r_[0, ends[:-1]], ends, strict=True))
 
     @property
+    def measured(self) -> np.ndarray:
+        """Which columns hold a measured value at all, (dim,)."""
+        return np.asarray(self.seen.any(axis=0))
+
+    @property
     def span(self) -> np.ndarray:
-        """Standard deviation of each column, (dim,)."""
-        return np.asarray(
-            [self.values[self.seen[:, j], j].std() for j in range(self.dim)], dtype=float
-        )
+        """Standard deviation of each column, (dim,); of the guess for one that is never measured."""
+        known = self.seen | ~self.measured
+        return np.asarray([self.values[known[:, j], j].std() for j in range(self.dim)], dtype=float)
 
     def rows(self, chosen: np.ndarray) -> Nodes:
         """Some of the rows; neighbours in time that lost what lay between them are not linked."""

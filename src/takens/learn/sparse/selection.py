@@ -8,10 +8,16 @@ noise variance, would rise by more without it. There is no threshold to choose.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 
 import numpy as np
 
-from takens.learn.sparse.fields import AbstractAdvance, FlowAdvance, SparseField
+from takens.learn.sparse.fields import (
+    AbstractAdvance,
+    AbstractSupportedField,
+    FlowAdvance,
+    SparseField,
+)
 from takens.learn.sparse.nodes import FINEST, Nodes
 from takens.learn.sparse.shooting import (
     ALLOWED_BIAS,
@@ -44,6 +50,8 @@ class Search:
         Which coefficients may differ from zero, and which stay whatever the data say.
     price : float
         Drop of the misfit, in units of the noise variance, that a coefficient must bring.
+    field : callable
+        The rule that the terms and a support make.
     """
 
     terms: Terms
@@ -51,6 +59,7 @@ class Search:
     allowed: np.ndarray
     forced: np.ndarray
     price: float
+    field: Callable[[Terms, np.ndarray], AbstractSupportedField] = SparseField
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
@@ -79,7 +88,7 @@ class Found:
     def support(self) -> np.ndarray:
         """Which term stands in which equation."""
         field = self.shot.field
-        assert isinstance(field, SparseField)
+        assert isinstance(field, AbstractSupportedField)
         return field.support
 
 
@@ -98,7 +107,7 @@ def fitted(
     max_steps: int = 30,
 ) -> Found:
     """One support, for the noise assumed."""
-    field = SparseField(search.terms, support)
+    field = search.field(search.terms, support)
     w = table.T[support.T]
     shot = shoot(field, w, states, search.nodes, noise, advance, max_steps=max_steps)
     return Found(shot=shot, noise=noise, advance=advance)
@@ -139,7 +148,7 @@ def _measured(search: Search, found: Found) -> Found:
     """With the variance of the residuals as the measurement variance."""
     variance = found.shot.residual_variance(search.nodes)
     variance = np.maximum(variance, (FINEST * search.nodes.span) ** 2)
-    rise = float((variance / found.noise.measurement).mean())
+    rise = float((variance / found.noise.measurement)[search.nodes.measured].mean())
     noise = dataclasses.replace(found.noise, measurement=variance)
     return dataclasses.replace(found, noise=noise, rise=rise)
 
@@ -161,8 +170,8 @@ def criterion(search: Search, found: Found) -> float:
     """Minus twice the log-likelihood of the measurement errors, and the price of the coefficients."""
     seen = search.nodes.seen
     error = np.where(seen, search.nodes.values - found.shot.states, 0.0)
-    count = seen.sum(axis=0)
-    variance = np.maximum((error**2).sum(axis=0) / count, (FINEST * search.nodes.span) ** 2)
+    count = seen.sum(axis=0)  # zero for a column that is never measured, which then adds nothing
+    variance = np.maximum((error**2).sum(axis=0) / np.maximum(count, 1), (FINEST * search.nodes.span) ** 2)
     return float((count * np.log(variance)).sum() + search.price * found.shot.field.n_parameters)
 
 
@@ -254,7 +263,7 @@ def exchanged(search: Search, found: Found) -> Found:
 
 def _improved(search: Search, found: Found) -> Found | None:
     """A fit with one term more, or with one exchanged, whose criterion is lower."""
-    wide = SparseField(search.terms, search.allowed)
+    wide = search.field(search.terms, search.allowed)
     table = table_of(found)
     linear = linearised(
         wide, table.T[search.allowed.T], found.shot.states, search.nodes, found.noise, found.advance

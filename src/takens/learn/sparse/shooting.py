@@ -113,11 +113,15 @@ class Shot:
         return inverse(self.linear.information, unknown=1e12)
 
     def residual_variance(self, nodes: Nodes) -> np.ndarray:
-        """Mean squared difference of data and states, with degrees of freedom, (dim,)."""
-        lost = (self.field.n_parameters + nodes.dim * len(nodes.stretches)) / nodes.dim
+        """Mean squared difference of data and states, with degrees of freedom, (dim,).
+
+        Of a column that is never measured it is the square of its span: nothing is known of it.
+        """
+        measured = nodes.measured
+        lost = (self.field.n_parameters + nodes.dim * len(nodes.stretches)) / measured.sum()
         error = np.where(nodes.seen, nodes.values - self.states, 0.0)
         freedom = np.maximum(nodes.seen.sum(axis=0) - lost, 1.0)
-        return np.asarray((error**2).sum(axis=0) / freedom)
+        return np.where(measured, (error**2).sum(axis=0) / freedom, nodes.span**2)
 
 
 ROUNDING = 1e-12  # of the largest eigenvalue, with all diagonal entries one
