@@ -171,7 +171,9 @@ def criterion(search: Search, found: Found) -> float:
     seen = search.nodes.seen
     error = np.where(seen, search.nodes.values - found.shot.states, 0.0)
     count = seen.sum(axis=0)  # zero for a column that is never measured, which then adds nothing
-    variance = np.maximum((error**2).sum(axis=0) / np.maximum(count, 1), (FINEST * search.nodes.span) ** 2)
+    variance = np.maximum(
+        (error**2).sum(axis=0) / np.maximum(count, 1), (FINEST * search.nodes.span) ** 2
+    )
     return float((count * np.log(variance)).sum() + search.price * found.shot.field.n_parameters)
 
 

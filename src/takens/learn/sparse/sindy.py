@@ -7,32 +7,27 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from takens.core import AbstractEstimator, Finding, Fit, InvalidInput, Status
+from takens.core import AbstractEstimator, Finding, Fit, InvalidInput
 from takens.learn.sparse.fields import AbstractAdvance, FlowAdvance, MapAdvance
 from takens.learn.sparse.law import Law
 from takens.learn.sparse.nodes import Nodes, nodes_of, noise_variance
 from takens.learn.sparse.selection import (
     Found,
     Search,
-    coarse,
     eliminated,
     exchanged,
     fitted,
     price_of,
-    renewed,
-    table_of,
 )
 from takens.learn.sparse.shooting import Noise
 from takens.learn.sparse.start import sieved, smoothed, sums_of_slopes
+from takens.learn.sparse.verdict import judged
 from takens.learn.terms import AbstractLibrary, Polynomials, Terms
 
 if TYPE_CHECKING:
     from takens.learn.terms import TermFlow, TermMap
 
 Model = TypeVar("Model")
-WHITE = 0.2  # correlation of residuals one sample apart that still counts as noise
-EXACT = 1e-3  # residual, in standard deviations of a column, below which its colour is no objection
-USEFUL = 0.2  # share of a column's variance that a law must hold
 MANY = 60  # coefficients beyond which slopes choose those to begin with
 PIECE = 2_000  # rows of a stretch taken from a record that is too long
 
@@ -196,7 +191,7 @@ def _identified(
         price=price_of(len(nodes), len(terms), settings.gamma),
     )
     found = _searched(search, kind, advance)
-    law, more = _law(settings, search, found, kind)
+    law, more = judged(search, found, kind, settings.level)
     return nodes, law, terms, cautions + fewer + more
 
 
@@ -224,110 +219,6 @@ def _searched(search: Search, kind: str, advance: AbstractAdvance) -> Found | No
         except np.linalg.LinAlgError:
             continue
     return None
-
-
-def _law(
-    settings: AbstractSparse[Any], search: Search, found: Found | None, kind: str
-) -> tuple[Law, tuple[Finding, ...]]:
-    """The result and what speaks against it."""
-    nodes = search.nodes
-    shape = search.allowed.shape
-    blank = np.full(nodes.dim, np.nan)
-    common = {
-        "kind": kind,
-        "names": nodes.names,
-        "terms": search.terms.names,
-        "n_samples": len(nodes),
-        "price": search.price,
-        "level": settings.level,
-    }
-    if found is None:
-        finding = Finding(
-            code="no-orbit",
-            text="No orbit of these candidate terms could be laid through the data.",
-            action="Smaller libraries, or data without jumps, may allow it.",
-            level="serious",
-        )
-        law = Law(coefficients=np.full(shape, np.nan), standard_errors=np.full(shape, np.nan),
-                  covariance=np.empty((0, 0)), measurement_noise=blank, explained=blank,
-                  memory=blank, path=(), status=Status.NO_LAW, cautions=(finding,), **common)  # fmt: skip
-        return law, (finding,)
-    found = renewed(search, found)
-    errors = np.zeros(shape)
-    covariance = found.shot.covariance * found.rise
-    errors.T[found.support.T] = np.sqrt(np.diag(covariance))
-    variance = found.noise.measurement
-    explained = 1 - variance / nodes.span**2
-    memory = _memory(nodes, found)
-    findings = _objections(nodes, variance, explained, memory, found.shot.converged)
-    if coarse(search, found):
-        findings += (
-            Finding(
-                code="coarse-integration",
-                text="The orbits between two samples are so fast that the steps of the integration "
-                "still change a coefficient by more than a fifth of its standard error.",
-                action="Take the standard errors as a lower end, or sample faster.",
-            ),
-        )
-    serious = any(f.level == "serious" for f in findings)
-    table = np.full(shape, np.nan) if serious else table_of(found)
-    if serious:
-        errors, covariance = np.full(shape, np.nan), np.empty((0, 0))
-    law = Law(coefficients=table, standard_errors=errors, covariance=covariance,
-              measurement_noise=np.sqrt(variance), explained=explained, memory=memory,
-              path=found.path, status=Status.NO_LAW if serious else Status.OK, cautions=findings,
-              **common)  # fmt: skip
-    return law, findings
-
-
-def _memory(nodes: Nodes, found: Found) -> np.ndarray:
-    """Correlation of residuals at linked samples, (dim,)."""
-    error = np.where(nodes.seen, nodes.values - found.shot.states, np.nan)
-    product = error[:-1] * error[1:]
-    product[~nodes.linked] = np.nan
-    with np.errstate(invalid="ignore"):
-        return np.asarray(np.nanmean(product, axis=0) / np.nanmean(error**2, axis=0))
-
-
-def _objections(
-    nodes: Nodes, variance: np.ndarray, explained: np.ndarray, memory: np.ndarray, converged: bool
-) -> tuple[Finding, ...]:
-    findings = []
-    bound = max(WHITE, 4 / np.sqrt(len(nodes)))
-    small = np.sqrt(variance) < EXACT * nodes.span
-    for j, name in enumerate(nodes.names):
-        if explained[j] < USEFUL:
-            findings.append(
-                Finding(
-                    code="nothing-held",
-                    text=f"Orbits of the best law hold {max(explained[j], 0):.0%} of the variance "
-                    f"of {name!r}.",
-                    action="These candidate terms say nothing of this column.",
-                    level="serious",
-                )
-            )
-        elif memory[j] > bound:
-            findings.append(
-                Finding(
-                    code="residuals-remember",
-                    text=f"What the orbits leave of {name!r} is correlated in time "
-                    f"({memory[j]:.2f} from one sample to the next), so that it is not noise of "
-                    "measurement.",
-                    action="Terms are missing, or there is noise in the dynamics."
-                    if not small[j]
-                    else f"It is {np.sqrt(variance[j]) / nodes.span[j]:.1g} of its spread.",
-                    level="note" if small[j] else "serious",
-                )
-            )
-    if not converged:
-        findings.append(
-            Finding(
-                code="not-converged",
-                text="The last Gauss-Newton iteration did not come to rest.",
-                action="Take the standard errors as a lower end.",
-            )
-        )
-    return tuple(findings)
 
 
 def _marked(pairs: tuple[tuple[str, str], ...], terms: Terms, names: tuple[str, ...]) -> np.ndarray:

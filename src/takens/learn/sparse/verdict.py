@@ -1,0 +1,134 @@
+"""Whether what orbits of a law leave of the data is noise: the last step of every search."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from takens.core import Finding, Status
+from takens.learn.sparse.law import Law
+from takens.learn.sparse.nodes import Nodes
+from takens.learn.sparse.selection import Found, Search, coarse, renewed, table_of
+
+WHITE = 0.2  # correlation of residuals one sample apart that still counts as noise
+EXACT = 1e-3  # residual, in standard deviations of a column, below which its colour is no objection
+USEFUL = 0.2  # share of a column's variance that a law must hold
+
+
+def judged(
+    search: Search, found: Found | None, kind: str, level: float
+) -> tuple[Law, tuple[Finding, ...]]:
+    """The law that was found, refused where its residuals are not noise; and what speaks against it.
+
+    Columns that are never measured, such as velocities, have no residual and no say.
+    """
+    nodes = search.nodes
+    shape = search.allowed.shape
+    names = tuple(name for name, there in zip(nodes.names, nodes.measured, strict=True) if there)
+    blank = np.full(len(names), np.nan)
+    common = {
+        "kind": kind,
+        "names": names,
+        "terms": search.terms.names,
+        "n_samples": len(nodes),
+        "price": search.price,
+        "level": level,
+    }
+    if found is None:
+        finding = Finding(
+            code="no-orbit",
+            text="No orbit of these candidate terms could be laid through the data.",
+            action="Smaller libraries, or data without jumps, may allow it.",
+            level="serious",
+        )
+        law = Law(coefficients=np.full(shape, np.nan), standard_errors=np.full(shape, np.nan),
+                  covariance=np.empty((0, 0)), measurement_noise=blank, explained=blank,
+                  memory=blank, path=(), status=Status.NO_LAW, cautions=(finding,), **common)  # fmt: skip
+        return law, (finding,)
+    found = renewed(search, found)
+    errors = np.zeros(shape)
+    covariance = found.shot.covariance * found.rise
+    errors.T[found.support.T] = np.sqrt(np.diag(covariance))
+    variance = found.noise.measurement[nodes.measured]
+    span = nodes.span[nodes.measured]
+    explained = 1 - variance / span**2
+    memory = _memory(nodes, found)
+    remains = Remains(names, np.sqrt(variance) / span, explained, memory)
+    findings = _objections(remains, len(nodes), found.shot.converged)
+    if coarse(search, found):
+        findings += (
+            Finding(
+                code="coarse-integration",
+                text="The orbits between two samples are so fast that the steps of the integration "
+                "still change a coefficient by more than a fifth of its standard error.",
+                action="Take the standard errors as a lower end, or sample faster.",
+            ),
+        )
+    serious = any(f.level == "serious" for f in findings)
+    table = np.full(shape, np.nan) if serious else table_of(found)
+    if serious:
+        errors, covariance = np.full(shape, np.nan), np.empty((0, 0))
+    law = Law(coefficients=table, standard_errors=errors, covariance=covariance,
+              measurement_noise=np.sqrt(variance), explained=explained, memory=memory,
+              path=found.path, status=Status.NO_LAW if serious else Status.OK, cautions=findings,
+              **common)  # fmt: skip
+    return law, findings
+
+
+def _memory(nodes: Nodes, found: Found) -> np.ndarray:
+    """Correlation of residuals at linked samples, for each measured column."""
+    error = np.where(nodes.seen, nodes.values - found.shot.states, np.nan)[:, nodes.measured]
+    product = error[:-1] * error[1:]
+    product[~nodes.linked] = np.nan
+    with np.errstate(invalid="ignore"):
+        return np.asarray(np.nanmean(product, axis=0) / np.nanmean(error**2, axis=0))
+
+
+class Remains(NamedTuple):
+    """What orbits leave of each measured column: names, size over the span, shares, memory."""
+
+    names: tuple[str, ...]
+    size: np.ndarray
+    explained: np.ndarray
+    memory: np.ndarray
+
+
+def _objections(remains: Remains, n_samples: int, converged: bool) -> tuple[Finding, ...]:
+    findings = []
+    bound = max(WHITE, 4 / np.sqrt(n_samples))
+    small = remains.size < EXACT
+    explained, memory = remains.explained, remains.memory
+    for j, name in enumerate(remains.names):
+        if explained[j] < USEFUL:
+            findings.append(
+                Finding(
+                    code="nothing-held",
+                    text=f"Orbits of the best law hold {max(explained[j], 0):.0%} of the variance "
+                    f"of {name!r}.",
+                    action="These candidate terms say nothing of this column.",
+                    level="serious",
+                )
+            )
+        elif memory[j] > bound:
+            findings.append(
+                Finding(
+                    code="residuals-remember",
+                    text=f"What the orbits leave of {name!r} is correlated in time "
+                    f"({memory[j]:.2f} from one sample to the next), so that it is not noise of "
+                    "measurement.",
+                    action="Terms are missing, or there is noise in the dynamics."
+                    if not small[j]
+                    else f"It is {remains.size[j]:.1g} of its spread.",
+                    level="note" if small[j] else "serious",
+                )
+            )
+    if not converged:
+        findings.append(
+            Finding(
+                code="not-converged",
+                text="The last Gauss-Newton iteration did not come to rest.",
+                action="Take the standard errors as a lower end.",
+            )
+        )
+    return tuple(findings)
