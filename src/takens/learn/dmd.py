@@ -77,8 +77,9 @@ class DMD(AbstractDelayEstimator["AffineDelayMap"]):
         frame, findings = frame_for(segments, MAX_COORDINATES)
         found = pairs(segments, frame, (0,))
         rows = np.concatenate([found.past, found.inputs], axis=1)
-        centre, target = rows.mean(axis=0), found.future.mean(axis=0)
-        sums = moments(lambda part: part - centre, rows, found.future - target)
+        raw = moments(lambda part: part, rows, found.future)
+        centre, target = np.split(raw.mean, [rows.shape[1]])
+        sums = raw.centred()
         values, vectors = np.linalg.eigh(sums.gram)
         keep = values > 1e-13 * max(float(values[-1]), 1e-300)
         if self.rank is not None:

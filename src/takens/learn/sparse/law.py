@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +17,8 @@ LEFT = {"flow": "d{}/dt", "map": "{}[n+1]"}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
-class Law(AbstractResult):
-    r"""Coefficients of candidate terms, :math:`\dot x_i = \sum_k W_{ki} \theta_k(x)`.
+class AbstractLaw(AbstractResult):
+    r"""Coefficients of candidate terms, :math:`\dot x_i = \sum_k W_{ki} \theta_k(x)`, with errors.
 
     Parameters
     ----------
@@ -30,19 +31,10 @@ class Law(AbstractResult):
     coefficients, standard_errors : array, shape (term, dim)
         In units of the column over those of the term, and the time unit for a flow. Zero where the
         data do not support a term, then without an error; NaN where no law is supported at all.
+        A coefficient that was given has an error of zero.
     covariance : array, shape (p, p)
         Of the coefficients that are not zero, equation by equation.
-    measurement_noise : array, shape (dim,)
-        Standard deviation of what the orbits leave of the data, in the units of the columns.
-    explained : array, shape (dim,)
-        Share of the variance of each column that the orbits hold.
-    memory : array, shape (dim,)
-        Correlation of residuals one sample apart; near zero if the law leaves noise alone.
     n_samples : int
-    price : float
-        What one coefficient had to be worth; see `takens.learn.SINDy`.
-    path : tuple of (int, float)
-        Number of coefficients and misfit per degree of freedom along the elimination.
     level : float
         Of the intervals.
     """
@@ -53,32 +45,37 @@ class Law(AbstractResult):
     coefficients: np.ndarray
     standard_errors: np.ndarray
     covariance: np.ndarray
-    measurement_noise: np.ndarray
-    explained: np.ndarray
-    memory: np.ndarray
     n_samples: int
-    price: float
-    path: tuple[tuple[int, float], ...]
     level: float = 0.95
+
+    @property
+    @abc.abstractmethod
+    def method(self) -> str:
+        """Where the intervals come from."""
 
     @property
     def support(self) -> np.ndarray:
         """Which term stands in which equation, (term, dim)."""
-        return np.asarray(self.standard_errors > 0)
+        return np.asarray(np.nan_to_num(self.coefficients) != 0)
+
+    def interval(self, k: int, i: int) -> tuple[float, float]:
+        """Of term `k` in equation `i`, symmetric about the coefficient."""
+        value = float(self.coefficients[k, i])
+        width = _quantile(self.level) * float(self.standard_errors[k, i])
+        return value - width, value + width
 
     def coefficient(self, term: str, equation: str) -> Estimate:
         """One coefficient with its interval; zero, without one, where the term does not stand."""
         k, i = self.terms.index(term), self.names.index(equation)
         value, error = float(self.coefficients[k, i]), float(self.standard_errors[k, i])
-        if not error > 0:
+        if not self.support[k, i]:
             return Estimate(value=value, level=self.level, method="not selected")
-        width = _quantile(self.level) * error
         return Estimate(
             value=value,
-            interval=(value - width, value + width),
+            interval=self.interval(k, i),
             standard_error=error,
             level=self.level,
-            method="curvature of the misfit at its minimum",
+            method=self.method if error > 0 else "given",
         )
 
     @property
@@ -95,21 +92,9 @@ class Law(AbstractResult):
             lines.append(f"{LEFT[self.kind].format(name)} = {right}")
         return tuple(lines)
 
-    def summary(self) -> str:
-        """The equations, or why there are none."""
-        if self.status is not Status.OK:
-            return self.status.value
-        noise = ", ".join(
-            f"{n} {s:.2g}" for n, s in zip(self.names, self.measurement_noise, strict=True)
-        )
-        held = float(self.explained.min())
-        lines = [
-            *self.equations,
-            f"{int(self.support.sum())} of {self.support.size} coefficients, {self.n_samples} "
-            f"samples; in brackets the standard error of the last digits.",
-            f"Noise left in the data: {noise}; the orbits hold at least {held:.2%} of each variance.",
-        ]
-        return "\n".join(lines)
+    @abc.abstractmethod
+    def by_equation(self) -> dict[str, np.ndarray]:
+        """Numbers that the result holds for every equation, by name."""
 
     def plot(self, ax: Any = None) -> Any:
         """The interval of every coefficient that stands, over the coefficient."""
@@ -135,13 +120,65 @@ class Law(AbstractResult):
             {
                 "coefficient": (("term", "equation"), self.coefficients),
                 "standard_error": (("term", "equation"), self.standard_errors),
-                "measurement_noise": ("equation", self.measurement_noise),
-                "explained": ("equation", self.explained),
-                "memory": ("equation", self.memory),
+                **{name: ("equation", values) for name, values in self.by_equation().items()},
             },
             coords={"term": list(self.terms), "equation": list(self.names)},
             attrs={"kind": self.kind, "n_samples": self.n_samples, "level": self.level},
         )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class Law(AbstractLaw):
+    r"""A law found together with the orbits that follow it; see `takens.learn.SINDy`.
+
+    Parameters
+    ----------
+    measurement_noise : array, shape (dim,)
+        Standard deviation of what the orbits leave of the data, in the units of the columns.
+    explained : array, shape (dim,)
+        Share of the variance of each column that the orbits hold.
+    memory : array, shape (dim,)
+        Correlation of residuals one sample apart; near zero if the law leaves noise alone.
+    price : float
+        What one coefficient had to be worth; see `takens.learn.SINDy`.
+    path : tuple of (int, float)
+        Number of coefficients and misfit per degree of freedom along the elimination.
+    """
+
+    measurement_noise: np.ndarray
+    explained: np.ndarray
+    memory: np.ndarray
+    price: float
+    path: tuple[tuple[int, float], ...]
+
+    @property
+    def method(self) -> str:
+        """Gauss-Newton."""
+        return "curvature of the misfit at its minimum"
+
+    def by_equation(self) -> dict[str, np.ndarray]:
+        """What the orbits leave of each column."""
+        return {
+            "measurement_noise": self.measurement_noise,
+            "explained": self.explained,
+            "memory": self.memory,
+        }
+
+    def summary(self) -> str:
+        """The equations, or why there are none."""
+        if self.status is not Status.OK:
+            return self.status.value
+        noise = ", ".join(
+            f"{n} {s:.2g}" for n, s in zip(self.names, self.measurement_noise, strict=True)
+        )
+        held = float(self.explained.min())
+        lines = [
+            *self.equations,
+            f"{int(self.support.sum())} of {self.support.size} coefficients, {self.n_samples} "
+            f"samples; in brackets the standard error of the last digits.",
+            f"Noise left in the data: {noise}; the orbits hold at least {held:.2%} of each variance.",
+        ]
+        return "\n".join(lines)
 
 
 def _quantile(level: float) -> float:
