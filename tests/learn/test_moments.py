@@ -1,5 +1,6 @@
 """Sums for linear regressions: soundness far from zero, merging, blocks, bounded memory."""
 
+import itertools
 import tracemalloc
 
 import numpy as np
@@ -64,10 +65,12 @@ def test_a_large_mean_costs_no_digits():
 def test_weights_of_blocks_are_repetitions_of_rows(rows):
     a, y = rows
     edges = np.arange(0, 5_001, 500)
-    parts = [slice(lo, hi) for lo, hi in zip(edges[:-1], edges[1:], strict=True)]
+    parts = [slice(lo, hi) for lo, hi in itertools.pairwise(edges)]
     blocks = MomentBlocks.of([Moments.empty(4, 2).update(a[s], y[s]) for s in parts])
     weights = np.array([0, 2, 1, 1, 3, 0, 0, 1, 1, 1])
-    picked = np.concatenate([np.arange(5_000)[s] for s, n in zip(parts, weights) for _ in range(n)])
+    picked = np.concatenate(
+        [np.arange(5_000)[s] for s, n in zip(parts, weights, strict=True) for _ in range(n)]
+    )
     drawn = blocks.weighted(weights)
     np.testing.assert_allclose(drawn.gram, a[picked].T @ a[picked], rtol=1e-12)
     np.testing.assert_allclose(drawn.cross, a[picked].T @ y[picked], rtol=1e-12)
