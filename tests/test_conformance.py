@@ -52,12 +52,14 @@ ESTIMATORS = {
     "SINDy": learn.SINDy(library=Polynomials(1)),
     "SparseMap": learn.SparseMap(library=Polynomials(1)),
     "WeakPDE": learn.WeakPDE(degree=2, order=2, periodic=True),
+    "Reduced": learn.Reduced(estimator=learn.SINDy(library=Polynomials(1)), n_modes=1),
     "DiffusionLaw": learn.DiffusionLaw(degree=2, noise_degree=0),
 }
 DECAY = np.exp(-0.05 * np.arange(80.0)) + 0.01 * RNG.normal(size=80)
 DATA = {  # of the estimators that do not learn from the signal
     "WeakPDE": HEAT,
     "SINDy": DECAY,
+    "Reduced": DECAY,
     "SparseMap": DECAY,
 }
 RESULTS = {
@@ -197,6 +199,7 @@ RESULTS = {
     ),
     "Law": lambda: learn.SINDy(library=Polynomials(1)).fit(DECAY).diagnostics["law"],
     "KramersMoyalCoefficients": lambda: learn.KramersMoyal().fit(SIGNAL).diagnostics["law"],
+    "Modes": lambda: learn.modes(SIGNAL, n_modes=1),
     "PDELaw": lambda: learn.WeakPDE(degree=2, order=2).fit(HEAT).diagnostics["law"],
     "Backtest": lambda: validate.backtest(SIGNAL, estimators=[learn.Persistence()]),
     "LongRun": lambda: validate.long_run(

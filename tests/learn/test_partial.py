@@ -213,7 +213,7 @@ def test_noise_alone_and_a_law_outside_the_library_are_refused():
     x = {"x": np.arange(48) * 0.1}
     noise = learn.FieldData(values=rng.normal(size=(80, 48)), times=np.arange(80), coordinates=x)
     fit = learn.WeakPDE(order=2).fit(noise)
-    assert fit.status is Status.NOT_APPLICABLE
+    assert fit.status is Status.NO_LAW
     assert fit.cautions[0].code == "no-sparse-law"
     assert np.isnan(fit.diagnostics["law"].coefficients).all()
     assert "no sparse law" in fit.diagnostics["law"].summary()
@@ -226,7 +226,7 @@ def test_noise_alone_and_a_law_outside_the_library_are_refused():
     data = learn.FieldData(
         values=forced * np.exp(-x["x"]) + 0.01 * rng.normal(size=(80, 48)), times=t, coordinates=x
     )
-    assert learn.WeakPDE(degree=1, order=1).fit(data).status is Status.NOT_APPLICABLE
+    assert learn.WeakPDE(degree=1, order=1).fit(data).status is Status.NO_LAW
 
 
 def test_a_rectangle_with_two_components_and_mixed_terms():

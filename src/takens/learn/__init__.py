@@ -13,6 +13,9 @@ from takens.learn.host import AbstractHostMap as AbstractHostMap
 from takens.learn.linear import LinearAutoregression as LinearAutoregression
 from takens.learn.nvar import NVAR as NVAR
 from takens.learn.persistence import Persistence as Persistence
+from takens.learn.reduction import Modes as Modes
+from takens.learn.reduction import Reduced as Reduced
+from takens.learn.reduction import modes as modes
 from takens.learn.simulate import HostedSystem as HostedSystem
 from takens.learn.simulate import simulate as simulate
 from takens.learn.sparse import Law as Law

@@ -252,7 +252,7 @@ class WeakPDE(AbstractEstimator["PeriodicPDE | GridPDE"]):
             reason = self._refusal(equation, len(terms))
             if reason:
                 coefficients[:, c] = np.nan
-                status = Status.NOT_APPLICABLE
+                status = Status.NO_LAW
                 text = f"No sparse law of {name!r} is supported by these data: {reason}."
                 action = "Offer other terms, or use its forecasts without an equation."
                 cautions.append(Finding("no-sparse-law", text, action, "serious"))
