@@ -17,6 +17,7 @@ from takens.core import (
     Trajectory,
 )
 from takens.data import as_recording
+from takens.learn.factors import FEWEST_COLUMNS, MOST_ROUNDS, Factors, grown
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -24,11 +25,6 @@ if TYPE_CHECKING:
 Model = TypeVar("Model")
 CHUNK = 10_000  # rows that are held as systems of equations at once
 LEAST_INFORMATION = 0.25  # share of a coordinate's precision that the columns present must keep
-MOST_ROUNDS = 200  # of finding modes, noise and missing values from each other
-SETTLED = 1e-5  # relative change of the noise, or of filled values in spreads, at which they end
-FEWEST_COLUMNS = 8  # below which noise cannot be told from modes
-LEAST_NOISE = 0.1  # of a column, over the median share of all: a perfect sensor is not believed
-EXACT = 1e-6  # share of a column's spread that counts as no noise at all
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -143,6 +139,7 @@ class Modes(AbstractResult):
         if self._level > 0:
             ax.axhline(self._level, ls="--", color="0.4", label="noise of one value")
         ax.set_yscale("log")
+        ax.xaxis.get_major_locator().set_params(integer=True)
         ax.legend()
         return plot.labels(ax, "mode", "standard deviation (scaled)", "")
 
@@ -225,7 +222,7 @@ def modes(data: Any, *, n_modes: int | None = None, max_modes: int = 6) -> Modes
     rows = rows[np.isfinite(rows).any(axis=1)]
     _refuse(rows, recording.names, n_modes, max_modes)
     spread, mean = np.nanstd(rows, axis=0), np.nanmean(rows, axis=0)
-    found = _grown((rows - mean) / spread, n_modes, max_modes)
+    found = grown((rows - mean) / spread, n_modes, max_modes)
     scale = spread * found.scale
     return Modes(
         names=recording.names,
@@ -240,7 +237,7 @@ def modes(data: Any, *, n_modes: int | None = None, max_modes: int = 6) -> Modes
     )
 
 
-def _cautions(found: _Found, max_modes: int | None) -> tuple[Finding, ...]:
+def _cautions(found: Factors, max_modes: int | None) -> tuple[Finding, ...]:
     cautions = []
     if max_modes is not None and found.significant > max_modes:
         squares = found.singular_values**2
@@ -314,30 +311,6 @@ class Reduced(AbstractEstimator[Model]):
         )
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
-class _Found:
-    """Modes of standardised columns, the noise they leave, and how the search went."""
-
-    basis: np.ndarray
-    singular_values: np.ndarray
-    shift: np.ndarray
-    scale: np.ndarray
-    noise: np.ndarray
-    data: np.ndarray
-    settled: bool
-
-    @property
-    def significant(self) -> int:
-        """Number of singular values above the threshold and above rounding."""
-        shape = self.data.shape
-        beta = min(shape) / max(shape)
-        level = np.sqrt(np.mean((self.noise / self.scale) ** 2))
-        root = np.sqrt(beta**2 + 14 * beta + 1)
-        factor = np.sqrt(2 * (beta + 1) + 8 * beta / (beta + 1 + root))  # eq. 11
-        threshold = max(factor * level * np.sqrt(max(shape)), 1e-7 * self.singular_values[0])
-        return int((self.singular_values > threshold).sum())
-
-
 def _refuse(rows: np.ndarray, names: tuple[str, ...], n_modes: int | None, most: int) -> None:
     if most < 1:
         raise InvalidInput(f"max_modes = {most}; expected at least 1.")
@@ -356,84 +329,6 @@ def _refuse(rows: np.ndarray, names: tuple[str, ...], n_modes: int | None, most:
         column = rows[seen[:, j], j]
         if len(column) < 3 or column.std() <= 1e-12 * np.abs(column).max():
             raise InvalidInput(f"Column {name!r} is constant or empty. Leave it out.")
-
-
-def _grown(standard: np.ndarray, n_modes: int | None, most: int) -> _Found:
-    """The modes asked for; else one more as long as the next stands above the noise.
-
-    The next is judged before anything is filled in from it, which would make it stronger.
-    """
-    missing = ~np.isfinite(standard)
-    data = np.where(missing, 0.0, standard)
-    scale = np.ones(data.shape[1])
-    if n_modes is not None:
-        return _settled(data, missing, scale, n_modes)
-    most = min(most, data.shape[1] // 2, len(data) // 2)
-    found = _settled(data, missing, scale, 1)
-    for k in range(2, most + 1):
-        if found.significant < k:
-            break
-        found = _settled(found.data, missing, found.scale, k)
-    return found
-
-
-def _settled(data: np.ndarray, missing: np.ndarray, scale: np.ndarray, k: int) -> _Found:
-    """Modes, noise and missing values, each found from the others until they settle."""
-    n, d = data.shape
-    judged = d >= FEWEST_COLUMNS and 2 * k <= d and 2 * k <= n
-    noise = np.full(d, np.nan)
-    settled = False
-    for _ in range(MOST_ROUNDS):
-        shift = data.mean(axis=0)
-        values, basis = _spectrum((data - shift) / scale)
-        basis = basis[:, :k]
-        held = shift + scale * ((((data - shift) / scale) @ basis) @ basis.T)
-        moved = 0.0
-        if missing.any():
-            moved = float(np.sqrt(np.mean((held - data)[missing] ** 2)))
-            data = np.where(missing, held, data)
-        if judged:
-            new = _noise(data, held, missing, basis, k)
-            moved = max(moved, float(np.abs(new / np.maximum(noise, EXACT) - 1).max(initial=0.0)))
-            moved = np.inf if np.isnan(noise).any() else moved
-            noise, scale = new, new / np.median(new)
-        if moved < SETTLED:
-            settled = True
-            break
-    sign = np.sign(basis[np.abs(basis).argmax(axis=0), np.arange(k)])
-    return _Found(
-        basis=basis * sign,
-        singular_values=values,
-        shift=shift,
-        scale=scale,
-        noise=noise,
-        data=data,
-        settled=settled,
-    )
-
-
-def _noise(
-    data: np.ndarray, held: np.ndarray, missing: np.ndarray, basis: np.ndarray, k: int
-) -> np.ndarray:
-    """Deviation of what the modes leave of each column, corrected for what they took of the noise."""
-    count = (~missing).sum(axis=0)
-    squares = np.where(missing, 0.0, (data - held) ** 2).sum(axis=0)
-    leverage = np.minimum((basis**2).sum(axis=1) / np.mean(~missing), 0.9)
-    freedom = np.maximum(count * (1 - leverage) * (1 - k / len(data)), 1.0)
-    noise = np.sqrt(squares / freedom)
-    return np.maximum(noise, max(LEAST_NOISE * float(np.median(noise)), EXACT))
-
-
-def _spectrum(centred: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Singular values, largest first, and right singular directions, from the smaller Gram matrix."""
-    n, d = centred.shape
-    gram = centred.T @ centred if d <= n else centred @ centred.T
-    squares, vectors = np.linalg.eigh(gram)
-    values = np.sqrt(np.maximum(squares[::-1], 0.0))
-    vectors = vectors[:, ::-1]
-    if d <= n:
-        return values, vectors
-    return values, (centred.T @ vectors) / np.maximum(values, 1e-300)
 
 
 def _placed(scaled: np.ndarray, basis: np.ndarray) -> np.ndarray:
