@@ -51,6 +51,7 @@ ESTIMATORS = {
     "KramersMoyal": learn.KramersMoyal(),
     "SINDy": learn.SINDy(library=Polynomials(1)),
     "SparseMap": learn.SparseMap(library=Polynomials(1)),
+    "HigherOrderSINDy": learn.HigherOrderSINDy(library=Polynomials(1)),
     "WeakPDE": learn.WeakPDE(degree=2, order=2, periodic=True),
     "Reduced": learn.Reduced(estimator=learn.SINDy(library=Polynomials(1)), n_modes=1),
     "DiffusionLaw": learn.DiffusionLaw(degree=2, noise_degree=0),
@@ -61,6 +62,7 @@ DATA = {  # of the estimators that do not learn from the signal
     "SINDy": DECAY,
     "Reduced": DECAY,
     "SparseMap": DECAY,
+    "HigherOrderSINDy": np.exp(-0.02 * np.arange(200)) * SIGNAL[:200],
 }
 RESULTS = {
     "ZeroOneTest": lambda: dynamics.zero_one_test(

@@ -33,6 +33,7 @@ from takens.learn.stochastic import noise_decision as noise_decision
 from takens.learn.stochastic import transition_check as transition_check
 
 if TYPE_CHECKING:
+    from takens.learn.laws import HigherOrderSINDy as HigherOrderSINDy
     from takens.learn.maps import AbstractDelayMap as AbstractDelayMap
     from takens.learn.maps import Frame as Frame
     from takens.learn.maps import ObservedMap as ObservedMap
@@ -54,6 +55,7 @@ _DIFFUSIONS = ("GridDiffusion", "PolynomialDiffusion")  # likewise
 
 _PARTIAL = ("FieldData", "PDELaw", "PDETerm", "WeakPDE")  # need SciPy
 _FIELDS = ("GridPDE", "PeriodicPDE")  # need JAX
+_LAWS = ("HigherOrderSINDy",)  # need SciPy
 
 
 def __getattr__(name: str) -> Any:
@@ -69,6 +71,10 @@ def __getattr__(name: str) -> Any:
         from takens.learn import partial
 
         return getattr(partial, name)
+    if name in _LAWS:
+        from takens.learn import laws
+
+        return getattr(laws, name)
     if name in _FIELDS:
         from takens.learn.partial import systems as fields
 

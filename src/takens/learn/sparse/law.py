@@ -13,8 +13,6 @@ from takens.core import AbstractResult, Estimate, Status
 if TYPE_CHECKING:
     import xarray as xr
 
-LEFT = {"flow": "d{}/dt", "map": "{}[n+1]"}
-
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class AbstractLaw(AbstractResult):
@@ -24,6 +22,8 @@ class AbstractLaw(AbstractResult):
     ----------
     kind : {"flow", "map"}
         Whether the left side is a rate of change or the next value.
+    order : int
+        Of the derivative by time on the left side of a flow; two for a mechanical law.
     names : tuple of str
         The columns, one equation for each.
     terms : tuple of str
@@ -47,6 +47,7 @@ class AbstractLaw(AbstractResult):
     covariance: np.ndarray
     n_samples: int
     level: float = 0.95
+    order: int = 1
 
     @property
     @abc.abstractmethod
@@ -78,6 +79,13 @@ class AbstractLaw(AbstractResult):
             method=self.method if error > 0 else "given",
         )
 
+    def left(self, name: str) -> str:
+        """The left side of the equation of a column, such as ``dx/dt``."""
+        if self.kind == "map":
+            return f"{name}[n+1]"
+        power = f"^{self.order}" if self.order > 1 else ""
+        return f"d{power}{name}/dt{power}"
+
     @property
     def equations(self) -> tuple[str, ...]:
         """One line for each column, every coefficient with its standard error."""
@@ -89,7 +97,7 @@ class AbstractLaw(AbstractResult):
                 if self.support[k, i]
             ]
             right = " + ".join(p.removesuffix(" 1") for p in parts).replace("+ -", "- ") or "0"
-            lines.append(f"{LEFT[self.kind].format(name)} = {right}")
+            lines.append(f"{self.left(name)} = {right}")
         return tuple(lines)
 
     @abc.abstractmethod
@@ -104,7 +112,7 @@ class AbstractLaw(AbstractResult):
         names, shares = [], []
         for i, k in np.argwhere(self.support.T):
             found = self.coefficient(self.terms[k], self.names[i])
-            name = LEFT[self.kind].format(self.names[i])
+            name = self.left(self.names[i])
             names.append(f"{name}: {found.value:.4g} {self.terms[k]}".removesuffix(" 1"))
             width = (found.interval[1] - found.value) / abs(found.value)
             shares.append(Estimate(value=1.0, interval=(1 - width, 1 + width), level=self.level))

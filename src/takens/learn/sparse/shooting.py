@@ -22,6 +22,7 @@ import dataclasses
 import numpy as np
 from scipy.linalg import cho_solve_banded, cholesky_banded
 
+from takens.learn.sparse.bordered import bordered
 from takens.learn.sparse.fields import AbstractAdvance, AbstractField, FlowAdvance
 from takens.learn.sparse.nodes import UNSEEN, Nodes
 
@@ -59,18 +60,18 @@ class Linear:
     Parameters
     ----------
     tangent : array, shape (link, dim, dim)
-    factor : array
-        Banded Cholesky factor of the covariance of the defects.
     weighted : array, shape (link * dim, 1 + p)
         Inverse covariance times defects and sensitivities.
     gram : array, shape (1 + p, 1 + p)
         Defects and sensitivities squared in that norm.
+    shift : array, shape (node, dim, 1 + p), optional
+        What defects and parameters move the states by, where that is known already.
     """
 
     tangent: np.ndarray
-    factor: np.ndarray
     weighted: np.ndarray
     gram: np.ndarray
+    shift: np.ndarray | None = None
 
     @property
     def information(self) -> np.ndarray:
@@ -133,11 +134,14 @@ def inverse(matrix: np.ndarray, *, unknown: float = 0.0) -> np.ndarray:
     Directions that rounding cannot tell from zero get the variance `unknown` over rounding: none in
     a step, which does not move along them, and one in a covariance, where nothing is known of them.
     """
+    if not matrix.size:
+        return matrix
     size = np.sqrt(np.maximum(np.diag(matrix), 1e-300))
-    values, vectors = np.linalg.eigh(matrix / np.outer(size, size))
-    least = ROUNDING * max(float(values[-1]), 1e-300)
-    spread = np.where(values > least, 1 / np.maximum(values, least), unknown / least)
-    return np.asarray(((vectors * spread) @ vectors.T) / np.outer(size, size))
+    with np.errstate(over="ignore", invalid="ignore"):  # of a rule that has no scale any more
+        values, vectors = np.linalg.eigh(matrix / np.outer(size, size))
+        least = ROUNDING * max(float(values[-1]), 1e-300)
+        spread = np.where(values > least, 1 / np.maximum(values, least), unknown / least)
+        return np.asarray(((vectors * spread) @ vectors.T) / np.outer(size, size))
 
 
 def linearised(
@@ -156,6 +160,8 @@ def linearised(
     error = nodes.values - states
     defect = states[1:] - moved + error[1:] - np.einsum("nij,nj->ni", tangent, error[:-1])
     variance = noise.of_samples(nodes)
+    if not nodes.measured.all():
+        return _partly_measured(states, moved, tangent, response, nodes, noise)
     own = (tangent * variance[:-1, None, :]) @ np.swapaxes(tangent, 1, 2)
     diagonal = np.arange(dim)
     own[:, diagonal, diagonal] += variance[1:] + noise.dynamical * nodes.steps[:, None]
@@ -174,7 +180,28 @@ def linearised(
     factor = cholesky_banded(band, lower=True, check_finite=False, overwrite_ab=True)
     columns = np.concatenate([defect.reshape(-1, 1), -response.reshape(links * dim, -1)], axis=1)
     weighted = cho_solve_banded((factor, True), columns, check_finite=False)
-    return Linear(tangent=tangent, factor=factor, weighted=weighted, gram=columns.T @ weighted)
+    return Linear(tangent=tangent, weighted=weighted, gram=columns.T @ weighted)
+
+
+def _partly_measured(
+    states: np.ndarray,
+    moved: np.ndarray,
+    tangent: np.ndarray,
+    response: np.ndarray,
+    nodes: Nodes,
+    noise: Noise,
+) -> Linear:
+    """The same where some columns are never measured: see `takens.learn.sparse.bordered`."""
+    found = bordered(
+        tangent,
+        states[1:] - moved,
+        response,
+        np.where(nodes.seen, nodes.values - states, 0.0),
+        np.where(nodes.seen, noise.measurement, np.inf),
+        noise.dynamical * nodes.steps[:, None],
+        nodes.linked,
+    )
+    return Linear(tangent=tangent, weighted=found.weighted, gram=found.gram, shift=found.shift)
 
 
 def shoot(
@@ -251,6 +278,8 @@ def _newton(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Changes of parameters and states that solve the linearised problem."""
     move = inverse(linear.information) @ linear.score
+    if linear.shift is not None:
+        return move, linear.shift[:, :, 0] + linear.shift[:, :, 1:] @ move
     pull = (linear.weighted[:, 0] + linear.weighted[:, 1:] @ move).reshape(-1, nodes.dim)
     back = np.zeros_like(states)
     back[1:] += pull

@@ -181,13 +181,13 @@ def _identified(
         raise InvalidInput(
             "The library has delayed terms. Give the delayed columns as columns of their own."
         )
-    nodes, fewer = _shortened(nodes, settings.max_samples)
-    allowed = ~_marked(settings.excluded, terms, nodes.names)
+    nodes, fewer = shortened(nodes, settings.max_samples)
+    allowed = ~marked(settings.excluded, terms, nodes.names)
     search = Search(
         terms=terms,
         nodes=nodes,
         allowed=allowed,
-        forced=_marked(settings.known, terms, nodes.names),
+        forced=marked(settings.known, terms, nodes.names),
         price=price_of(len(nodes), len(terms), settings.gamma),
     )
     found = _searched(search, kind, advance)
@@ -221,7 +221,8 @@ def _searched(search: Search, kind: str, advance: AbstractAdvance) -> Found | No
     return None
 
 
-def _marked(pairs: tuple[tuple[str, str], ...], terms: Terms, names: tuple[str, ...]) -> np.ndarray:
+def marked(pairs: tuple[tuple[str, str], ...], terms: Terms, names: tuple[str, ...]) -> np.ndarray:
+    """The places of (term, equation) pairs in the table of coefficients, (term, equation)."""
     table = np.zeros((len(terms), len(names)), dtype=bool)
     for term, equation in pairs:
         if term not in terms.names or equation not in names:
@@ -252,7 +253,7 @@ def _even(nodes: Nodes) -> tuple[Nodes, tuple[Finding, ...]]:
     return dataclasses.replace(nodes, linked=linked), (finding,) if apart else ()
 
 
-def _shortened(nodes: Nodes, most: int) -> tuple[Nodes, tuple[Finding, ...]]:
+def shortened(nodes: Nodes, most: int) -> tuple[Nodes, tuple[Finding, ...]]:
     """Evenly spread stretches of a long record."""
     if len(nodes) <= most:
         return nodes, ()

@@ -14,6 +14,14 @@ from takens.learn.sparse.selection import Found, Search, coarse, renewed, table_
 WHITE = 0.2  # correlation of residuals one sample apart that still counts as noise
 EXACT = 1e-3  # residual, in standard deviations of a column, below which its colour is no objection
 USEFUL = 0.2  # share of a column's variance that a law must hold
+FAR = 2.0  # times the misfit that the residuals explain, above which the states are no orbit
+
+_NO_ORBIT = Finding(
+    code="no-orbit",
+    text="No orbit of these candidate terms could be laid through the data.",
+    action="Smaller libraries, or data without jumps, may allow it.",
+    level="serious",
+)
 
 
 def judged(
@@ -35,18 +43,15 @@ def judged(
         "price": search.price,
         "level": level,
     }
+    try:
+        found = None if found is None else renewed(search, found)
+    except np.linalg.LinAlgError:  # finer steps leave the numbers: there was no orbit
+        found = None
     if found is None:
-        finding = Finding(
-            code="no-orbit",
-            text="No orbit of these candidate terms could be laid through the data.",
-            action="Smaller libraries, or data without jumps, may allow it.",
-            level="serious",
-        )
         law = Law(coefficients=np.full(shape, np.nan), standard_errors=np.full(shape, np.nan),
                   covariance=np.empty((0, 0)), measurement_noise=blank, explained=blank,
-                  memory=blank, path=(), status=Status.NO_LAW, cautions=(finding,), **common)  # fmt: skip
-        return law, (finding,)
-    found = renewed(search, found)
+                  memory=blank, path=(), status=Status.NO_LAW, cautions=(_NO_ORBIT,), **common)  # fmt: skip
+        return law, (_NO_ORBIT,)
     errors = np.zeros(shape)
     covariance = found.shot.covariance * found.rise
     errors.T[found.support.T] = np.sqrt(np.diag(covariance))
@@ -56,6 +61,8 @@ def judged(
     memory = _memory(nodes, found)
     remains = Remains(names, np.sqrt(variance) / span, explained, memory)
     findings = _objections(remains, len(nodes), found.shot.converged)
+    if not found.shot.converged and not _orbits(nodes, found):
+        findings += (_NO_ORBIT,)
     if coarse(search, found):
         findings += (
             Finding(
@@ -74,6 +81,12 @@ def judged(
               path=found.path, status=Status.NO_LAW if serious else Status.OK, cautions=findings,
               **common)  # fmt: skip
     return law, findings
+
+
+def _orbits(nodes: Nodes, found: Found) -> bool:
+    """Whether the misfit is that of the residuals, with nothing left between the states."""
+    freedom = max(int(nodes.seen.sum()) - found.shot.field.n_parameters, 1)
+    return found.shot.misfit <= FAR * found.rise * freedom
 
 
 def _memory(nodes: Nodes, found: Found) -> np.ndarray:

@@ -1,0 +1,3 @@
+"""Laws beyond ordinary differential equations of first order in what is measured."""
+
+from takens.learn.laws.higher_order import HigherOrderSINDy as HigherOrderSINDy
