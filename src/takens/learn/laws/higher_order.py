@@ -81,7 +81,7 @@ class HigherOrderSINDy(AbstractSparse["TermFlow"]):
     >>> fit = HigherOrderSINDy(library=Polynomials(1)).fit(q)
     >>> law = fit.diagnostics["law"]
     >>> [law.terms[k] for k in np.flatnonzero(law.support[:, 0])]
-    ['x0', 'dx0']
+    ['x', 'dx']
     """
 
     order: int = 2
