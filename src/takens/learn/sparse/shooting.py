@@ -64,6 +64,8 @@ class Linear:
         Inverse covariance times defects and sensitivities.
     gram : array, shape (1 + p, 1 + p)
         Defects and sensitivities squared in that norm.
+    log_determinant : float
+        Of that covariance, up to a constant that depends on the records alone.
     shift : array, shape (node, dim, 1 + p), optional
         What defects and parameters move the states by, where that is known already.
     """
@@ -71,6 +73,7 @@ class Linear:
     tangent: np.ndarray
     weighted: np.ndarray
     gram: np.ndarray
+    log_determinant: float
     shift: np.ndarray | None = None
 
     @property
@@ -180,7 +183,12 @@ def linearised(
     factor = cholesky_banded(band, lower=True, check_finite=False, overwrite_ab=True)
     columns = np.concatenate([defect.reshape(-1, 1), -response.reshape(links * dim, -1)], axis=1)
     weighted = cho_solve_banded((factor, True), columns, check_finite=False)
-    return Linear(tangent=tangent, weighted=weighted, gram=columns.T @ weighted)
+    return Linear(
+        tangent=tangent,
+        weighted=weighted,
+        gram=columns.T @ weighted,
+        log_determinant=2 * float(np.log(factor[0]).sum()),
+    )
 
 
 def _partly_measured(
@@ -201,7 +209,13 @@ def _partly_measured(
         noise.dynamical * nodes.steps[:, None],
         nodes.linked,
     )
-    return Linear(tangent=tangent, weighted=found.weighted, gram=found.gram, shift=found.shift)
+    return Linear(
+        tangent=tangent,
+        weighted=found.weighted,
+        gram=found.gram,
+        log_determinant=found.log_determinant,
+        shift=found.shift,
+    )
 
 
 def shoot(
