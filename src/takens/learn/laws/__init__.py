@@ -1,3 +1,4 @@
 """Laws beyond ordinary differential equations of first order in what is measured."""
 
 from takens.learn.laws.higher_order import HigherOrderSINDy as HigherOrderSINDy
+from takens.learn.laws.rational import RationalSINDy as RationalSINDy

@@ -121,8 +121,8 @@ class HigherOrderSINDy(AbstractSparse["TermFlow"]):
         search = Search(
             terms=terms,
             nodes=nodes,
-            allowed=~marked(self.excluded, terms, measured.names),
-            forced=marked(self.known, terms, measured.names),
+            allowed=~marked(self.excluded, terms.names, measured.names),
+            forced=marked(self.known, terms.names, measured.names),
             price=price_of(len(nodes), len(terms), self.gamma),
             field=ChainField,
         )

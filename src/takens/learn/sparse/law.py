@@ -37,6 +37,9 @@ class AbstractLaw(AbstractResult):
     n_samples : int
     level : float
         Of the intervals.
+    n_lower : int
+        How many of the candidates, the last ones, stand below the stroke of a quotient, where they
+        are added to one; their names begin with the stroke.
     """
 
     kind: str
@@ -48,6 +51,7 @@ class AbstractLaw(AbstractResult):
     n_samples: int
     level: float = 0.95
     order: int = 1
+    n_lower: int = 0
 
     @property
     @abc.abstractmethod
@@ -90,15 +94,23 @@ class AbstractLaw(AbstractResult):
     def equations(self) -> tuple[str, ...]:
         """One line for each column, every coefficient with its standard error."""
         lines = []
+        upper = len(self.terms) - self.n_lower
         for i, name in enumerate(self.names):
-            parts = [
-                f"{_with_error(self.coefficients[k, i], self.standard_errors[k, i])} {term}"
-                for k, term in enumerate(self.terms)
-                if self.support[k, i]
-            ]
-            right = " + ".join(p.removesuffix(" 1") for p in parts).replace("+ -", "- ") or "0"
+            right = self._sum(i, range(upper)) or "0"
+            lower = self._sum(i, range(upper, len(self.terms)))
+            if lower:
+                right = f"({right})/(1 + {lower})".replace("+ -", "- ")
             lines.append(f"{self.left(name)} = {right}")
         return tuple(lines)
+
+    def _sum(self, i: int, chosen: range) -> str:
+        parts = [
+            f"{_with_error(self.coefficients[k, i], self.standard_errors[k, i])} "
+            f"{self.terms[k].removeprefix('/')}"
+            for k in chosen
+            if self.support[k, i]
+        ]
+        return " + ".join(p.removesuffix(" 1") for p in parts).replace("+ -", "- ")
 
     @abc.abstractmethod
     def by_equation(self) -> dict[str, np.ndarray]:

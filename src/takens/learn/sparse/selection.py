@@ -276,7 +276,7 @@ def _improved(search: Search, found: Found) -> Found | None:
     outside = np.flatnonzero(~stands)
     across = information[np.ix_(outside, stands)]
     own = np.diag(information)[outside] - np.einsum("ij,jk,ik->i", across, inner, across)
-    own = np.maximum(own, 1e-10 * np.diag(information)[outside])
+    own = np.maximum(own, 1e-10 * np.diag(information)[outside] + 1e-300)
     gain = (score[outside] - across @ inner @ score[stands]) ** 2 / own
     value = criterion(search, found)
     places = np.argwhere(search.allowed.T)

@@ -182,12 +182,12 @@ def _identified(
             "The library has delayed terms. Give the delayed columns as columns of their own."
         )
     nodes, fewer = shortened(nodes, settings.max_samples)
-    allowed = ~marked(settings.excluded, terms, nodes.names)
+    allowed = ~marked(settings.excluded, terms.names, nodes.names)
     search = Search(
         terms=terms,
         nodes=nodes,
         allowed=allowed,
-        forced=marked(settings.known, terms, nodes.names),
+        forced=marked(settings.known, terms.names, nodes.names),
         price=price_of(len(nodes), len(terms), settings.gamma),
     )
     found = _searched(search, kind, advance)
@@ -221,16 +221,18 @@ def _searched(search: Search, kind: str, advance: AbstractAdvance) -> Found | No
     return None
 
 
-def marked(pairs: tuple[tuple[str, str], ...], terms: Terms, names: tuple[str, ...]) -> np.ndarray:
+def marked(
+    pairs: tuple[tuple[str, str], ...], terms: tuple[str, ...], names: tuple[str, ...]
+) -> np.ndarray:
     """The places of (term, equation) pairs in the table of coefficients, (term, equation)."""
     table = np.zeros((len(terms), len(names)), dtype=bool)
     for term, equation in pairs:
-        if term not in terms.names or equation not in names:
+        if term not in terms or equation not in names:
             raise InvalidInput(
-                f"({term!r}, {equation!r}) was given; expected one of the terms {list(terms.names)} "
+                f"({term!r}, {equation!r}) was given; expected one of the terms {list(terms)} "
                 f"and one of the columns {list(names)}."
             )
-        table[terms.names.index(term), names.index(equation)] = True
+        table[terms.index(term), names.index(equation)] = True
     return table
 
 
