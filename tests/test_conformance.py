@@ -52,6 +52,7 @@ ESTIMATORS = {
     "SINDy": learn.SINDy(library=Polynomials(1)),
     "SparseMap": learn.SparseMap(library=Polynomials(1)),
     "HigherOrderSINDy": learn.HigherOrderSINDy(library=Polynomials(1)),
+    "RationalSINDy": learn.RationalSINDy(library=Polynomials(1), below=Polynomials(1)),
     "WeakPDE": learn.WeakPDE(degree=2, order=2, periodic=True),
     "Reduced": learn.Reduced(estimator=learn.SINDy(library=Polynomials(1)), n_modes=1),
     "DiffusionLaw": learn.DiffusionLaw(degree=2, noise_degree=0),
@@ -62,6 +63,7 @@ DATA = {  # of the estimators that do not learn from the signal
     "SINDy": DECAY,
     "Reduced": DECAY,
     "SparseMap": DECAY,
+    "RationalSINDy": DECAY,
     "HigherOrderSINDy": np.exp(-0.02 * np.arange(200)) * SIGNAL[:200],
 }
 RESULTS = {

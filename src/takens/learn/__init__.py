@@ -34,6 +34,7 @@ from takens.learn.stochastic import transition_check as transition_check
 
 if TYPE_CHECKING:
     from takens.learn.laws import HigherOrderSINDy as HigherOrderSINDy
+    from takens.learn.laws import RationalSINDy as RationalSINDy
     from takens.learn.maps import AbstractDelayMap as AbstractDelayMap
     from takens.learn.maps import Frame as Frame
     from takens.learn.maps import ObservedMap as ObservedMap
@@ -55,7 +56,7 @@ _DIFFUSIONS = ("GridDiffusion", "PolynomialDiffusion")  # likewise
 
 _PARTIAL = ("FieldData", "PDELaw", "PDETerm", "WeakPDE")  # need SciPy
 _FIELDS = ("GridPDE", "PeriodicPDE")  # need JAX
-_LAWS = ("HigherOrderSINDy",)  # need SciPy
+_LAWS = ("HigherOrderSINDy", "RationalSINDy")  # need SciPy
 
 
 def __getattr__(name: str) -> Any:

@@ -46,7 +46,9 @@ def beginnings(
     inputs, times = search.nodes.inputs, search.nodes.times
     above, below = (part(states, inputs, times) for part in terms)
     n_above, n_below = above.shape[1], below.shape[1]
-    allowed = search.allowed[:, equation]
+    allowed = search.allowed[n_above:, equation]
+    must = search.forced[n_above:, equation]
+    unit = 1 / np.maximum(np.sqrt((below**2).mean(axis=0)), 1e-300)
     found: list[tuple[float, Column]] = []
     for stricter in STRICTER:
         part = dataclasses.replace(search, price=search.price * stricter)
@@ -58,17 +60,14 @@ def beginnings(
                 value = len(slope) * np.log(max(left, 1e-300)) + price * chosen.sum()
                 found.append((value, (chosen, table)))
 
-        none = np.zeros(n_below)
-        offer(*_explicit(part, above, slope, none, none.astype(bool), equation))
-        for k in np.flatnonzero(allowed[n_above:]):
-            size = float(np.sqrt((below[:, k] ** 2).mean()))
+        first = GRID[0] * unit * must
+        offer(*_explicit(part, above, below, slope, first, must, equation))
+        for k in np.flatnonzero(allowed):
             one = np.arange(n_below) == k
             for share in GRID:
-                numbers = one * (share / max(size, 1e-300))
-                bottom = 1 + below @ numbers
-                if (bottom > 0).all():
-                    upper = above / bottom[:, None]
-                    offer(*_explicit(part, upper, slope, numbers, one, equation))
+                numbers = np.where(one, share * unit, first)
+                if (below @ numbers > -1).all():
+                    offer(*_explicit(part, above, below, slope, numbers, one | must, equation))
         offer(*_implicit(part, above, below, slope, equation))
     best: dict[bytes, Column] = {}
     for _, column in sorted(found, key=lambda pair: pair[0]):
@@ -78,23 +77,27 @@ def beginnings(
 
 def _explicit(
     search: Search,
-    values: np.ndarray,
+    above: np.ndarray,
+    below: np.ndarray,
     slope: np.ndarray,
     numbers: np.ndarray,
-    below: np.ndarray,
+    standing: np.ndarray,
     equation: int,
 ) -> Column:
-    """Numerators for a given denominator, in which `values` are divided by it."""
-    width = values.shape[1]
+    """Numerators for a given denominator."""
+    width = above.shape[1]
+    values = above / (1 + below @ numbers)[:, None]
     part = dataclasses.replace(
         search,
         allowed=search.allowed[:width, [equation]],
         forced=search.forced[:width, [equation]],
     )
-    chosen = sieved(values, slope[:, None], part)[:, 0] if part.allowed.any() else part.allowed[:, 0]
+    chosen = (
+        sieved(values, slope[:, None], part)[:, 0] if part.allowed.any() else part.allowed[:, 0]
+    )
     table = np.zeros(width)
     table[chosen] = sums_of_slopes(values[:, chosen], slope) if chosen.any() else 0.0
-    return np.r_[chosen, below], np.r_[table, numbers]
+    return np.r_[chosen, standing], np.r_[table, numbers]
 
 
 def _implicit(

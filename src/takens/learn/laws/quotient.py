@@ -30,7 +30,7 @@ class QuotientField(AbstractSupportedField):
     @functools.cached_property
     def _rows(self) -> tuple[np.ndarray, np.ndarray]:
         """Candidates in use, above and below."""
-        used = self.support.any(axis=1)
+        used = np.asarray(self.support.any(axis=1))
         return np.flatnonzero(used[: len(self.upper)]), np.flatnonzero(used[len(self.upper) :])
 
     @functools.cached_property

@@ -93,10 +93,10 @@ class RationalSINDy(AbstractSparse["RationalFlow"]):
     >>> t = np.arange(0.0, 10.0, 0.05)
     >>> runs = [solve_ivp(lambda t, s: 0.1 - 1.5 * s / (0.5 + s), (0, 10), [s], t_eval=t,
     ...                   rtol=1e-9).y.T for s in (0.3, 4.0, 9.0)]
-    >>> data = [Trajectory(times=t, states=s + 0.01, names=("s",)) for s in runs]
+    >>> data = [Trajectory(times=t, states=s, names=("s",)) for s in runs]
     >>> fit = RationalSINDy(library=Polynomials(1), below=Polynomials(1)).fit(data)
     >>> fit.model.equations(2)
-    ("s' = (0.21 - 2.8*s)/(1 + 2*s)",)
+    ("s' = (0.1 - 2.8*s)/(1 + 2*s)",)
     """
 
     below: AbstractLibrary = Polynomials(2)  # noqa: RUF009 - a frozen recipe
@@ -114,9 +114,7 @@ class RationalSINDy(AbstractSparse["RationalFlow"]):
         )  # fmt: skip
         return Fit(model=model, diagnostics={"law": law}, status=law.status, cautions=cautions)
 
-    def _identified(
-        self, data: Any
-    ) -> tuple[Nodes, Law, tuple[Terms, Terms], tuple[Finding, ...]]:
+    def _identified(self, data: Any) -> tuple[Nodes, Law, tuple[Terms, Terms], tuple[Finding, ...]]:
         nodes, fewer = shortened(nodes_of(data), self.max_samples)
         upper = self.library.over(nodes.names, inputs=nodes.input_names)
         lower = _without_constant(self.below.over(nodes.names, inputs=nodes.input_names))

@@ -117,7 +117,9 @@ def drawn(search: Search, found: Found, count: int, rng: np.random.Generator) ->
 def _at_its_noise(search: Search, found: Found) -> Shot:
     """The fit once more with the noise that its residuals have."""
     start = table_of(found).T[found.support.T]
-    return shoot(found.shot.field, start, found.shot.states, search.nodes, found.noise, found.advance)
+    return shoot(
+        found.shot.field, start, found.shot.states, search.nodes, found.noise, found.advance
+    )
 
 
 def _moments(draws: Draws, fallback: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -189,4 +191,6 @@ def _orbit(
 def _perturbed(nodes: Nodes, found: Found, rng: np.random.Generator) -> Nodes:
     """Data with noise once more: states fitted to them scatter as the posterior of the states does."""
     noise = np.sqrt(found.noise.measurement) * rng.normal(size=nodes.values.shape)
-    return dataclasses.replace(nodes, values=np.where(nodes.seen, nodes.values + noise, nodes.values))
+    return dataclasses.replace(
+        nodes, values=np.where(nodes.seen, nodes.values + noise, nodes.values)
+    )
