@@ -53,6 +53,7 @@ ESTIMATORS = {
     "SparseMap": learn.SparseMap(library=Polynomials(1)),
     "HigherOrderSINDy": learn.HigherOrderSINDy(library=Polynomials(1)),
     "RationalSINDy": learn.RationalSINDy(library=Polynomials(1), below=Polynomials(1)),
+    "SparseRegression": learn.SparseRegression(library=Polynomials(1)),
     "WeakPDE": learn.WeakPDE(degree=2, order=2, periodic=True),
     "Reduced": learn.Reduced(estimator=learn.SINDy(library=Polynomials(1)), n_modes=1),
     "DiffusionLaw": learn.DiffusionLaw(degree=2, noise_degree=0),
@@ -65,6 +66,7 @@ DATA = {  # of the estimators that do not learn from the signal
     "SparseMap": DECAY,
     "RationalSINDy": DECAY,
     "HigherOrderSINDy": np.exp(-0.02 * np.arange(200)) * SIGNAL[:200],
+    "SparseRegression": DECAY,
 }
 RESULTS = {
     "ZeroOneTest": lambda: dynamics.zero_one_test(
@@ -202,6 +204,9 @@ RESULTS = {
         learn.DiffusionLaw(degree=2, noise_degree=0).fit(SIGNAL).diagnostics["law"]
     ),
     "Law": lambda: learn.SINDy(library=Polynomials(1)).fit(DECAY).diagnostics["law"],
+    "RegressionLaw": lambda: (
+        learn.SparseRegression(library=Polynomials(1)).fit(DECAY).diagnostics["law"]
+    ),
     "KramersMoyalCoefficients": lambda: learn.KramersMoyal().fit(SIGNAL).diagnostics["law"],
     "Modes": lambda: learn.modes(SIGNAL, n_modes=1),
     "PDELaw": lambda: learn.WeakPDE(degree=2, order=2).fit(HEAT).diagnostics["law"],

@@ -16,6 +16,8 @@ from takens.learn.persistence import Persistence as Persistence
 from takens.learn.reduction import Modes as Modes
 from takens.learn.reduction import Reduced as Reduced
 from takens.learn.reduction import modes as modes
+from takens.learn.regression import RegressionLaw as RegressionLaw
+from takens.learn.regression import SparseRegression as SparseRegression
 from takens.learn.simulate import HostedSystem as HostedSystem
 from takens.learn.simulate import simulate as simulate
 from takens.learn.sparse import Law as Law

@@ -175,7 +175,7 @@ def _identified(
     nodes = nodes_of(data)
     cautions: tuple[Finding, ...] = ()
     if kind == "map":
-        nodes, cautions = _even(nodes)
+        nodes, cautions = successors(nodes)
     terms = settings.library.over(nodes.names, inputs=nodes.input_names)
     if terms.delays:
         raise InvalidInput(
@@ -236,7 +236,7 @@ def marked(
     return table
 
 
-def _even(nodes: Nodes) -> tuple[Nodes, tuple[Finding, ...]]:
+def successors(nodes: Nodes) -> tuple[Nodes, tuple[Finding, ...]]:
     """Only true successors stay linked."""
     steps = np.diff(nodes.times)[nodes.linked]
     one = float(np.median(steps))
