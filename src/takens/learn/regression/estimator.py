@@ -20,13 +20,13 @@ from takens.learn.regression.weak import WeakForm
 from takens.learn.terms import AbstractLibrary, Polynomials, Terms
 
 if TYPE_CHECKING:
-    from takens.learn.terms import TermFlow, TermMap
+    from takens.learn.terms import AbstractTermSystem
 
 N_BLOCKS = 40  # of rows, for covariances from blocks
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class SparseRegression(AbstractEstimator["Union[TermFlow, TermMap]"]):
+class SparseRegression(AbstractEstimator["AbstractTermSystem"]):
     r"""Linear regression on candidate terms in any form, with any selector: the classics, composed.
 
     Each choice is a small frozen object: the candidate *library*; the *form*, which says what
@@ -105,7 +105,7 @@ class SparseRegression(AbstractEstimator["Union[TermFlow, TermMap]"]):
                     "WeakForm(), Elimination() or Polynomials(2)."
                 )
 
-    def fit(self, data: Any, *, seed: int = 0) -> Fit[TermFlow | TermMap]:
+    def fit(self, data: Any, *, seed: int = 0) -> Fit[AbstractTermSystem]:
         """Find the law; `seed` matters to an ensemble only."""
         from takens.learn.terms import TermFlow, TermMap
 
@@ -126,7 +126,7 @@ class SparseRegression(AbstractEstimator["Union[TermFlow, TermMap]"]):
         cautions = (*found, *rows.cautions, *standing(problem, choices, terms, table))
         law = self._law(rows, terms, problem, table, choices, members, cautions)
 
-        def system(coefficients: np.ndarray) -> TermFlow | TermMap:
+        def system(coefficients: np.ndarray) -> AbstractTermSystem:
             if self.form.kind == "map":
                 return TermMap(coefficients, terms, units=nodes.units)
             return TermFlow(coefficients, terms, units=nodes.units, time_unit=nodes.time_unit)
@@ -144,14 +144,15 @@ class SparseRegression(AbstractEstimator["Union[TermFlow, TermMap]"]):
     ) -> tuple[Problem, np.ndarray, tuple[Choice, ...]]:
         """Weights and law by turns, until the terms come round again."""
         n_blocks = N_BLOCKS if self.ensemble is None else self.ensemble.n_blocks
-        table = None
         seen: list[np.ndarray] = []
-        for _ in range(self.form.n_rounds):
+        problem = Problem(equations=rows.equations(terms, None, n_blocks), bounds=bounds)
+        table, choices = problem.chosen(self.selector)
+        for _ in range(self.form.n_rounds - 1):
+            seen.append(table != 0)
             problem = Problem(equations=rows.equations(terms, table, n_blocks), bounds=bounds)
             table, choices = problem.chosen(self.selector)
-            if sum(np.array_equal(table != 0, s) for s in seen) > 1:
+            if sum(np.array_equal(table != 0, one) for one in seen) > 1:
                 break
-            seen.append(table != 0)
         return problem, table, choices
 
     def _law(

@@ -50,6 +50,8 @@ class Projection:
         Integrals against the test functions, ``P``.
     outer : array, shape (entry,)
         The left side as a combination of samples, ``A``.
+    rough_inner, rough_outer : array, shape (entry,)
+        The same by a rougher integral, whose difference tells the error of the finer one.
     """
 
     rows: slice
@@ -57,6 +59,8 @@ class Projection:
     starts: np.ndarray
     inner: np.ndarray
     outer: np.ndarray
+    rough_inner: np.ndarray
+    rough_outer: np.ndarray
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -82,6 +86,11 @@ class Projection:
             (table.ravel(), places.ravel(), self.starts * d),
             shape=(self.shape[0], self.shape[1] * d),
         )
+
+    def error(self, x: np.ndarray, rates: np.ndarray) -> np.ndarray:
+        """Squared error of the integrals of a law, at most, (test, dim)."""
+        right = self.matrix(self.inner - self.rough_inner) @ rates
+        return (self.matrix(self.outer - self.rough_outer) @ x - right) ** 2
 
     def traces(self, inverse: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Diagonals of ``P' V^-1 P``, ``P' V^-1 A`` and ``A' V^-1 A``, (sample,) each."""
@@ -146,15 +155,16 @@ def projected(
     for piece in projections:
         x, u, t = nodes.values[piece.rows], nodes.inputs[piece.rows], nodes.times[piece.rows]
         values = terms.debiased(x, variance, u, t)
-        slopes = None
+        slopes, error = None, np.zeros((piece.shape[0], d))
         if table is not None:
             slopes = np.einsum("nkj,ki->nij", terms.jacobian(x, u, t), table, optimize=True)
+            error = piece.error(x, values @ table)
         right, left = piece.matrix(piece.inner) @ values, piece.matrix(piece.outer) @ x
         twice = None if products is None else products.terms.debiased(x, variance, u, t)
         answers = []
         for i in range(d):
             noise = piece.filters(i, slopes, variance)
-            factor = _factor(noise)
+            factor = _factor(noise, error[:, i])
             inverse = _inverse(factor)
             rows = scipy.linalg.solve_triangular(
                 factor, np.column_stack([right, left[:, i]]), lower=True, check_finite=False
@@ -167,7 +177,9 @@ def projected(
                 noises[i] += _noise_sums(
                     piece.traces(inverse), values, x[:, i], twice, products, i, variance[i]
                 )
-            answers.append(noise.T @ (inverse @ right))
+            weighted = inverse @ right
+            scores[i, :, i] += (weighted.T * error[:, i]) @ weighted
+            answers.append(noise.T @ weighted)
         for i, first in enumerate(answers):
             for h, second in enumerate(answers):
                 scores[i, :, h] += first.T @ second
@@ -213,13 +225,15 @@ def remains(
     for piece in projections:
         x, u, t = nodes.values[piece.rows], nodes.inputs[piece.rows], nodes.times[piece.rows]
         sides, slopes = piece.matrix(piece.outer) @ x, None
-        residuals = sides
+        rates = np.zeros_like(x)
         if part is not None:
             w = table[used]
-            residuals = sides - piece.matrix(piece.inner) @ (part.debiased(x, variance, u, t) @ w)
+            rates = part.debiased(x, variance, u, t) @ w
             slopes = np.einsum("nkj,ki->nij", part.jacobian(x, u, t), w, optimize=True)
+        residuals = sides - piece.matrix(piece.inner) @ rates
+        error = piece.error(x, rates)
         for i in range(d):
-            factor = _factor(piece.filters(i, slopes, variance))
+            factor = _factor(piece.filters(i, slopes, variance), error[:, i])
             rows = scipy.linalg.solve_triangular(
                 factor,
                 np.column_stack([residuals[:, i], sides[:, i]]),
@@ -233,10 +247,10 @@ def remains(
     return Remains(left=left, total=total, noise=noise, count=count)
 
 
-def _factor(filters: scipy.sparse.csr_array) -> np.ndarray:
-    """Lower factor of the covariance of the rows."""
+def _factor(filters: scipy.sparse.csr_array, error: np.ndarray) -> np.ndarray:
+    """Lower factor of the covariance of the rows: filtered noise, and error of integration."""
     total = (filters @ filters.T).toarray()
-    total[np.diag_indices_from(total)] += JITTER * np.trace(total) / len(total) + 1e-300
+    total[np.diag_indices_from(total)] += error + JITTER * np.trace(total) / len(total) + 1e-300
     return np.asarray(scipy.linalg.cholesky(total, lower=True, check_finite=False))
 
 

@@ -5,25 +5,28 @@ from __future__ import annotations
 import numpy as np
 
 AROUND = 6  # samples around an interval that its integral is made of
+FEWER = 4  # the same for a rougher integral, whose difference tells how good the first one is
 
 
-def interval_weights(times: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    r"""Weights of six neighbouring samples in the integral from each sample to the next.
+def interval_weights(times: np.ndarray, around: int = AROUND) -> tuple[np.ndarray, np.ndarray]:
+    r"""Weights of neighbouring samples in the integral from each sample to the next.
 
-    The function is replaced by the polynomial through the six samples around each interval (at an
-    end the six outermost), :math:`\int_{t_i}^{t_{i+1}} f \approx \sum_m w_{im} f(t_{c_i + m})`. The
-    error of an interval is of seventh order in the step, even or not.
+    The function is replaced by the polynomial through the `around` samples about each interval (at
+    an end the outermost), :math:`\int_{t_i}^{t_{i+1}} f \approx \sum_m w_{im} f(t_{c_i + m})`. The
+    error of an interval is of order ``around + 1`` in the step, even or not.
 
     Parameters
     ----------
     times : array, shape (sample,)
-        At least six.
+        At least `around`.
+    around : int
+        Even.
 
     Returns
     -------
     first : array, shape (sample - 1,)
-        The first of the six samples.
-    weights : array, shape (sample - 1, 6)
+        The first of the samples.
+    weights : array, shape (sample - 1, around)
 
     Examples
     --------
@@ -33,14 +36,14 @@ def interval_weights(times: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     10.666666667
     """
     n = len(times)
-    first = np.clip(np.arange(n - 1) - AROUND // 2 + 1, 0, n - AROUND)
+    first = np.clip(np.arange(n - 1) - around // 2 + 1, 0, n - around)
     step = np.diff(times)
-    s = (times[first[:, None] + np.arange(AROUND)] - times[:-1, None]) / step[:, None]
-    weights = np.empty((n - 1, AROUND))
-    powers = 1.0 / np.arange(1, AROUND + 1)  # integrals of s^k over the interval
-    for m in range(AROUND):
-        others = [j for j in range(AROUND) if j != m]
-        polynomial = np.zeros((n - 1, AROUND))  # product of (s - s_j), rising powers
+    s = (times[first[:, None] + np.arange(around)] - times[:-1, None]) / step[:, None]
+    weights = np.empty((n - 1, around))
+    powers = 1.0 / np.arange(1, around + 1)  # integrals of s^k over the interval
+    for m in range(around):
+        others = [j for j in range(around) if j != m]
+        polynomial = np.zeros((n - 1, around))  # product of (s - s_j), rising powers
         polynomial[:, 0] = 1.0
         for j in others:
             moved = np.roll(polynomial, 1, axis=1)
@@ -49,9 +52,18 @@ def interval_weights(times: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return first, weights * step[:, None]
 
 
-def sample_weights(times: np.ndarray) -> np.ndarray:
+def rougher(times: np.ndarray) -> np.ndarray:
+    """The weights of the rougher integral in the places of the finer one, (sample - 1, 6)."""
+    first, _ = interval_weights(times)
+    inside, few = interval_weights(times, FEWER)
+    wide = np.zeros((len(first), AROUND))
+    np.put_along_axis(wide, (inside - first)[:, None] + np.arange(FEWER), few, axis=1)
+    return wide
+
+
+def sample_weights(times: np.ndarray, around: int = AROUND) -> np.ndarray:
     """Weight of every sample in the integral over the whole stretch, (sample,)."""
-    first, weights = interval_weights(times)
+    first, weights = interval_weights(times, around)
     total = np.zeros(len(times))
-    np.add.at(total, (first[:, None] + np.arange(AROUND)).ravel(), weights.ravel())
+    np.add.at(total, (first[:, None] + np.arange(around)).ravel(), weights.ravel())
     return total

@@ -325,7 +325,7 @@ class BestSubset(AbstractSelector):
         fixed = problem.required & columns
         queue = [(bound(root, fixed), next(count), fixed, root)]
         nodes = 0
-        path = []
+        path: list[tuple[int, float]] = []
         while queue and nodes < self.max_nodes:
             low, _, fixed, solution = heapq.heappop(queue)
             if low >= least - CLEARLY:

@@ -11,7 +11,13 @@ from takens.core import Finding, InvalidInput
 from takens.learn.regression.equations import WhitenedEquations
 from takens.learn.regression.forms import AbstractForm, AbstractRows
 from takens.learn.regression.projection import Projection, projected
-from takens.learn.regression.quadrature import interval_weights, sample_weights
+from takens.learn.regression.quadrature import (
+    AROUND,
+    FEWER,
+    interval_weights,
+    rougher,
+    sample_weights,
+)
 from takens.learn.regression.samples import cut, measured_noise, pieces_of
 from takens.learn.sparse.nodes import Nodes
 from takens.learn.terms import Terms
@@ -72,6 +78,8 @@ def intervals(times: np.ndarray, rows: slice) -> Projection:
         starts=np.arange(count + 1) * width,
         inner=weights.ravel(),
         outer=outer.ravel(),
+        rough_inner=rougher(times).ravel(),
+        rough_outer=outer.ravel(),
     )
 
 
@@ -85,14 +93,17 @@ def bumps(times: np.ndarray, rows: slice, half_width: float) -> Projection:
     starts = np.r_[0, np.cumsum(lengths)]
     columns = np.arange(starts[-1]) - np.repeat(starts[:-1] - low, lengths)
     s = (times[columns] - np.repeat(centres, lengths)) / half_width
-    weight = sample_weights(times)[columns]
+    fine, rough = (sample_weights(times, around)[columns] for around in (AROUND, FEWER))
     base = np.maximum(1 - s**2, 0.0)
+    bump, slope = base**POWER, 2 * POWER * s * base ** (POWER - 1) / half_width
     return Projection(
         rows=rows,
         columns=columns,
         starts=starts,
-        inner=base**POWER * weight,
-        outer=2 * POWER * s * base ** (POWER - 1) / half_width * weight,
+        inner=bump * fine,
+        outer=slope * fine,
+        rough_inner=bump * rough,
+        rough_outer=slope * rough,
     )
 
 
