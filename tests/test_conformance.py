@@ -26,6 +26,7 @@ from takens.learn.terms import (
     TermFlow,
     TermMap,
 )
+from tests.algorithms import cases as algorithm_cases
 
 RNG = np.random.default_rng(7)
 SIGNAL = np.sin(0.3 * np.arange(400)) + 0.3 * RNG.normal(size=400)
@@ -249,6 +250,9 @@ class Drifting(AbstractMap):
         return x + float(np.random.default_rng().normal())
 
 
+RESULTS |= algorithm_cases.RESULTS
+
+
 def names(kind):
     return {cls.__name__ for cls in testing.discovered(kind)}
 
@@ -340,6 +344,9 @@ DERIVED = {
         np.cos(0.2 * np.arange(20) ** 1.5),
     ),
 }
+
+
+DERIVED |= algorithm_cases.SYSTEMS
 
 
 @pytest.mark.parametrize("name", DERIVED)

@@ -30,6 +30,7 @@ ROOMS_WITH_DOORS = (
     "takens.series",
     "takens.learn",
     "takens.dynamics",
+    "takens.algorithms",
     "takens.validate",
     "takens.interop",
 )
@@ -43,6 +44,8 @@ OTHER_FIRST_ARGUMENT = {
     "takens.data.audit": "works behind the door, on a recording being read",
     "takens.dynamics.kaplan_yorke_dimension": "a formula on exponents",
     "takens.learn.simulate": "takes a learned model with its own window of the past",
+    "takens.algorithms.accelerate": "takes a map in NumPy, which need not be a system",
+    "takens.algorithms.as_map": "takes an update rule, which becomes a system",
     "takens.validate.default_estimators": "lists settings, no data yet",
     "takens.validate.long_run": "takes what learning returned, with its residuals",
     "takens.interop.from_dysts": "names a system of another library",
@@ -74,7 +77,7 @@ def public_functions():
     found = {}
     for room in ROOMS_WITH_DOORS:
         module = importlib.import_module(room)
-        names = takens._NAMES if module is takens else vars(module)
+        names = takens._NAMES if module is takens else dir(module)
         for name in names:
             thing = None if name.startswith("_") else getattr(module, name, None)
             if inspect.isfunction(thing) and thing.__module__.startswith("takens."):
@@ -89,7 +92,7 @@ def public_classes():
     found = {}
     for room in (*ROOMS_WITH_DOORS, "takens.core", "takens.report"):
         module = importlib.import_module(room)
-        names = takens._NAMES if module is takens else vars(module)
+        names = takens._NAMES if module is takens else dir(module)
         for name in names:
             thing = None if name.startswith("_") else getattr(module, name, None)
             if inspect.isclass(thing) and thing.__module__.startswith("takens."):

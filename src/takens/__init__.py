@@ -39,6 +39,7 @@ _ROOMS = (
     "series",
     "learn",
     "dynamics",
+    "algorithms",
     "validate",
     "interop",
     "report",

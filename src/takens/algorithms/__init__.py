@@ -1,0 +1,104 @@
+"""Learning algorithms as dynamical systems, and the questions that only they raise.
+
+All of it needs JAX, and is imported when first used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from takens.algorithms.curvature import CurvatureSpectrum as CurvatureSpectrum
+    from takens.algorithms.curvature import SpectralDensity as SpectralDensity
+    from takens.algorithms.curvature import curvature_spectrum as curvature_spectrum
+    from takens.algorithms.curvature import spectral_density as spectral_density
+    from takens.algorithms.edge import CriticalSharpness as CriticalSharpness
+    from takens.algorithms.edge import Sharpness as Sharpness
+    from takens.algorithms.edge import critical_sharpness as critical_sharpness
+    from takens.algorithms.edge import sharpness as sharpness
+    from takens.algorithms.extrapolation import AbstractAcceleration as AbstractAcceleration
+    from takens.algorithms.extrapolation import Anderson as Anderson
+    from takens.algorithms.extrapolation import MinimalPolynomial as MinimalPolynomial
+    from takens.algorithms.extrapolation import ReducedRank as ReducedRank
+    from takens.algorithms.games import AbstractGamePlay as AbstractGamePlay
+    from takens.algorithms.games import AlternatingDescent as AlternatingDescent
+    from takens.algorithms.games import Extragradient as Extragradient
+    from takens.algorithms.games import Game as Game
+    from takens.algorithms.games import OptimisticDescent as OptimisticDescent
+    from takens.algorithms.games import ProximalPoint as ProximalPoint
+    from takens.algorithms.games import SimultaneousDescent as SimultaneousDescent
+    from takens.algorithms.iterations import ExponentiatedGradient as ExponentiatedGradient
+    from takens.algorithms.iterations import GaussianMixtureEM as GaussianMixtureEM
+    from takens.algorithms.iterations import Iteration as Iteration
+    from takens.algorithms.iterations import KMeans as KMeans
+    from takens.algorithms.iterations import Sinkhorn as Sinkhorn
+    from takens.algorithms.iterations import UnadjustedLangevin as UnadjustedLangevin
+    from takens.algorithms.iterations import ValueIteration as ValueIteration
+    from takens.algorithms.iterations import as_map as as_map
+    from takens.algorithms.loss import Layout as Layout
+    from takens.algorithms.loss import Loss as Loss
+    from takens.algorithms.mixing import Acceleration as Acceleration
+    from takens.algorithms.mixing import accelerate as accelerate
+    from takens.algorithms.operators import AbstractSymmetric as AbstractSymmetric
+    from takens.algorithms.operators import Curvature as Curvature
+    from takens.algorithms.operators import DifferenceCurvature as DifferenceCurvature
+    from takens.algorithms.operators import curvature_of as curvature_of
+    from takens.algorithms.optimisers import AbstractOptimiser as AbstractOptimiser
+    from takens.algorithms.optimisers import Adam as Adam
+    from takens.algorithms.optimisers import GradientDescent as GradientDescent
+    from takens.algorithms.optimisers import HeavyBall as HeavyBall
+    from takens.algorithms.optimisers import Nesterov as Nesterov
+    from takens.algorithms.optimisers import RMSProp as RMSProp
+    from takens.algorithms.optimisers import StochasticGradient as StochasticGradient
+    from takens.algorithms.scan import LearningRateScan as LearningRateScan
+    from takens.algorithms.scan import learning_rate_scan as learning_rate_scan
+
+_WHERE = {
+    "extrapolation": ("AbstractAcceleration", "Anderson", "MinimalPolynomial", "ReducedRank"),
+    "mixing": ("Acceleration", "accelerate"),
+    "curvature": ("CurvatureSpectrum", "SpectralDensity", "curvature_spectrum", "spectral_density"),
+    "games": (
+        "AbstractGamePlay",
+        "AlternatingDescent",
+        "Extragradient",
+        "Game",
+        "OptimisticDescent",
+        "ProximalPoint",
+        "SimultaneousDescent",
+    ),
+    "iterations": (
+        "ExponentiatedGradient",
+        "GaussianMixtureEM",
+        "Iteration",
+        "KMeans",
+        "Sinkhorn",
+        "UnadjustedLangevin",
+        "ValueIteration",
+        "as_map",
+    ),
+    "loss": ("Layout", "Loss"),
+    "operators": ("AbstractSymmetric", "Curvature", "DifferenceCurvature", "curvature_of"),
+    "optimisers": (
+        "AbstractOptimiser",
+        "Adam",
+        "GradientDescent",
+        "HeavyBall",
+        "Nesterov",
+        "RMSProp",
+        "StochasticGradient",
+    ),
+    "scan": ("LearningRateScan", "learning_rate_scan"),
+    "edge": ("CriticalSharpness", "Sharpness", "critical_sharpness", "sharpness"),
+}
+_ROOM = {name: room for room, names in _WHERE.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _ROOM:
+        return getattr(importlib.import_module(f"takens.algorithms.{_ROOM[name]}"), name)
+    raise AttributeError(f"module 'takens.algorithms' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(_ROOM)

@@ -1,0 +1,70 @@
+"""One row per class of the room: a maker, and for a system a state where its map is smooth."""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+import numpy as np
+
+from takens import algorithms
+
+TARGETS = jnp.asarray(np.random.default_rng(0).normal(size=(8, 2)))
+
+
+def bowl(w, data):
+    """A smooth loss of two weights that is no quadratic."""
+    return jnp.mean(jnp.cosh(0.5 * (w - data)).sum(axis=1)) + 0.1 * w[0] * w[1]
+
+
+LOSS = algorithms.Loss.of(bowl, [0.0, 0.0], TARGETS)
+GAME = algorithms.Game.of(
+    lambda x, y: x @ y + 0.1 * x @ x, lambda x, y: -x @ y + 0.1 * y @ y, [1.0], [0.0]
+)
+TWO = [0.3, -0.2]
+SYSTEMS = {
+    "GradientDescent": (lambda: algorithms.GradientDescent(LOSS, 0.3), TWO),
+    "HeavyBall": (lambda: algorithms.HeavyBall(LOSS, 0.3, 0.5), [*TWO, 0.1, 0.2]),
+    "Nesterov": (lambda: algorithms.Nesterov(LOSS, 0.3, 0.5), [*TWO, 0.1, 0.2]),
+    "RMSProp": (lambda: algorithms.RMSProp(LOSS, 0.3), [*TWO, 0.1, 0.2]),
+    "Adam": (lambda: algorithms.Adam(LOSS, 0.3), [*TWO, 0.1, 0.2, 0.3, 0.1]),
+    "StochasticGradient": (lambda: algorithms.StochasticGradient(LOSS, 0.3, batch=3), TWO),
+    "SimultaneousDescent": (lambda: algorithms.SimultaneousDescent(GAME, 0.3), TWO),
+    "AlternatingDescent": (lambda: algorithms.AlternatingDescent(GAME, 0.3), TWO),
+    "Extragradient": (lambda: algorithms.Extragradient(GAME, 0.3), TWO),
+    "OptimisticDescent": (lambda: algorithms.OptimisticDescent(GAME, 0.3), [*TWO, 0.1, 0.2]),
+    "ProximalPoint": (lambda: algorithms.ProximalPoint(GAME, 0.3), TWO),
+    "Iteration": (lambda: algorithms.as_map(lambda s: 0.5 * jnp.sin(s), jnp.ones(2))[0], TWO),
+    "ExponentiatedGradient": (lambda: algorithms.ExponentiatedGradient(LOSS, 0.3), [0.3, 0.2]),
+    "GaussianMixtureEM": (
+        lambda: algorithms.GaussianMixtureEM(TARGETS[:, 0], jnp.array([0.4, 0.6])),
+        TWO,
+    ),
+    "Sinkhorn": (
+        lambda: algorithms.Sinkhorn(jnp.abs(TARGETS[:2, :]), jnp.ones(2) / 2, jnp.ones(2) / 2, 0.5),
+        TWO,
+    ),
+    "KMeans": (lambda: algorithms.KMeans(TARGETS, 2), [0.5, 0.4, -0.5, -0.4]),
+    "ValueIteration": (
+        lambda: algorithms.ValueIteration(
+            jnp.array([[[0.5, 0.5], [0.2, 0.8]], [[0.9, 0.1], [0.3, 0.7]]]),
+            jnp.array([[1.0, 0.0], [0.2, 0.5]]),
+        ),
+        TWO,
+    ),
+    "UnadjustedLangevin": (lambda: algorithms.UnadjustedLangevin(LOSS, 0.3), TWO),
+}
+RESULTS = {
+    "CurvatureSpectrum": lambda: algorithms.curvature_spectrum(
+        algorithms.Curvature(LOSS, TWO), n_trailing=1
+    ),
+    "SpectralDensity": lambda: algorithms.spectral_density(
+        algorithms.Curvature(LOSS, TWO), n_probes=3
+    ),
+    "Sharpness": lambda: algorithms.sharpness(algorithms.GradientDescent(LOSS, 0.3), TWO),
+    "LearningRateScan": lambda: algorithms.learning_rate_scan(
+        algorithms.GradientDescent(LOSS, 0.3), TWO, (0.1, 20.0), n_rounds=0, n_transient=400
+    ),
+    "Acceleration": lambda: algorithms.accelerate(np.cos, [1.0]),
+    "CriticalSharpness": lambda: algorithms.critical_sharpness(
+        algorithms.GradientDescent(LOSS, 0.3), TWO
+    ),
+}
