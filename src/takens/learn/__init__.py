@@ -21,6 +21,7 @@ from takens.learn.regression import SparseRegression as SparseRegression
 from takens.learn.simulate import HostedSystem as HostedSystem
 from takens.learn.simulate import simulate as simulate
 from takens.learn.sparse import Law as Law
+from takens.learn.sparse import LawForecast as LawForecast
 from takens.learn.sparse import SINDy as SINDy
 from takens.learn.sparse import SparseMap as SparseMap
 from takens.learn.stochastic import DiffusionLaw as DiffusionLaw

@@ -44,6 +44,20 @@ class AbstractHostMap(abc.ABC):
     def system(self) -> Any:
         """The same map as an `AbstractDelayMap`, whose parameters can be swept."""
 
+    def start(self, past: np.ndarray, inputs: np.ndarray, n: np.ndarray) -> np.ndarray:
+        """States from which forecasts start, shape (orbit, state): the window itself.
+
+        Parameters
+        ----------
+        past : array, shape (orbit, window, coordinate)
+            The last observations, newest first.
+        inputs : array, shape (orbit, window, n_inputs)
+            At the same times.
+        n : array, shape (orbit,)
+            Sample number of the newest.
+        """
+        return past.reshape(len(past), -1)
+
     @abc.abstractmethod
     def orbits(
         self,

@@ -21,14 +21,13 @@ from takens.learn import (
     SeasonalClimatology,
 )
 from takens.validate.folds import folds, origins
-from takens.validate.forecasts import FAR, Starts, blow_ups, forecast, starts
+from takens.validate.forecasts import Starts, blow_ups, starts
 from takens.validate.judge import judge
-from takens.validate.result import QUANTILES, Backtest, Example
-from takens.validate.scores import crps, pit
+from takens.validate.result import Backtest
+from takens.validate.scoring import Scores, example_of, judge_fold
 
 MAX_STEPS = 160
 MAX_LEADS = 40
-VALID_ERROR = 0.4
 FREE_RUN_STEPS = 1_000
 INPUTS_KNOWN = Finding(
     code="inputs-known",
@@ -65,16 +64,6 @@ def default_estimators(*, season: float | None = None) -> tuple[AbstractDelayEst
         Analog(),
         NVAR(),
     )
-
-
-@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
-class _Scores:
-    """Per model and origin: squared error and CRPS at the leads, steps of validity, ranks."""
-
-    squared: np.ndarray  # (model, origin, lead)
-    score: np.ndarray  # (model, ensemble origin, lead)
-    rank: np.ndarray  # (model, ensemble origin, lead)
-    valid: np.ndarray  # (model, origin) in steps
 
 
 def backtest(
@@ -161,13 +150,66 @@ def backtest(
     >>> result.best, result.useful
     ('linear autoregression', True)
     """
+    return tested(
+        data,
+        estimators,
+        horizon=horizon,
+        n_folds=n_folds,
+        n_origins=n_origins,
+        n_ensembles=n_ensembles,
+        n_members=n_members,
+        level=level,
+        lyapunov=lyapunov,
+        period=period,
+        seed=seed,
+        throw=throw,
+        progress=progress,
+    ).backtest
+
+
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
+class Tested:
+    """A backtest with what it was made of.
+
+    Parameters
+    ----------
+    backtest : Backtest
+    scores : dict of array
+        Per model and origin, see `Scores`.
+    fits : tuple of dict
+        The fits of each fold by label.
+    """
+
+    backtest: Backtest
+    scores: dict[str, np.ndarray]
+    fits: tuple[dict[str, Fit[Any]], ...]
+
+
+def tested(
+    data: Any,
+    estimators: Sequence[AbstractDelayEstimator[Any]] | None,
+    *,
+    horizon: float | None,
+    n_folds: int,
+    n_origins: int,
+    n_ensembles: int,
+    n_members: int,
+    level: float,
+    lyapunov: Estimate | None,
+    period: float | None,
+    seed: int,
+    throw: bool,
+    progress: Callable[[float], None] | None,
+) -> Tested:
+    """What `backtest` does, and the scores and fits behind it."""
     _check(n_folds, n_origins, n_ensembles, n_members, level, horizon)
     segments = data if isinstance(data, Segments) else regular_segments(data)
     rivals = _with_references(estimators)
     steps = _horizon_steps(segments, horizon, lyapunov, period)
     leads = np.unique(np.round(np.geomspace(1, steps, MAX_LEADS)).astype(int))
     rng = np.random.default_rng(seed)
-    parts: list[_Scores] = []
+    parts: list[Scores] = []
+    history: list[dict[str, Fit[Any]]] = []
     cautions: list[Finding] = []
     blocks = folds(segments, n_folds)
     rivals, fits, trouble = _tuned(rivals, blocks[0].train, seed)
@@ -182,11 +224,12 @@ def backtest(
         places = origins(segments, fold, window, steps, n_origins)
         if len(places):
             begin = starts(segments, places, steps)
-            part = _judge_fold(
+            part = judge_fold(
                 fits, segments, fold.train, begin, leads, n_ensembles, n_members, rng, n_rows
             )
             parts.append(part)
             last = (fits, begin)
+            history.append(fits)
         if progress is not None:
             progress(0.8 * (number + 1) / len(blocks))
     labels = tuple(e.label for e in rivals)
@@ -207,7 +250,7 @@ def backtest(
         cautions.append(INPUTS_KNOWN)
     joined = {
         f.name: np.concatenate([getattr(p, f.name) for p in parts], axis=1)
-        for f in dataclasses.fields(_Scores)
+        for f in dataclasses.fields(Scores)
     }
     verdict = judge(
         labels, joined, rates, leads, steps, segments.dt, segments.time_unit,
@@ -215,7 +258,7 @@ def backtest(
     )  # fmt: skip
     if progress is not None:
         progress(1.0)
-    return Backtest(
+    found = Backtest(
         models=labels,
         estimators=tuple(rivals),
         leads=leads * segments.dt,
@@ -225,9 +268,9 @@ def backtest(
         free_run_steps=max(steps, min(10 * steps, FREE_RUN_STEPS)),
         n_folds=len(parts),
         level=level,
-        example=_example(verdict["best"], fits, segments, begin, rng, n_rows),
+        example=example_of(verdict["best"], fits, segments, begin, rng, n_rows),
         settings={
-            label: {k: v for k, v in fit.diagnostics.items() if k != "residuals"}
+            label: {k: v for k, v in fit.diagnostics.items() if k not in {"residuals", "law"}}
             for label, fit in fits.items()
         },
         cautions=tuple(cautions),
@@ -241,6 +284,7 @@ def backtest(
         },
         **verdict,
     )
+    return Tested(backtest=found, scores=joined, fits=tuple(history))
 
 
 def _check(
@@ -318,91 +362,3 @@ def _tuned(
         else:
             kept.append(chosen)
     return kept, fits, findings
-
-
-def _judge_fold(
-    fits: dict[str, Fit[Any]],
-    segments: Segments,
-    train: Segments,
-    begin: Starts,
-    leads: np.ndarray,
-    n_ensembles: int,
-    n_members: int,
-    rng: np.random.Generator,
-    n_rows: int,
-) -> _Scores:
-    scale = np.concatenate(train.values).std(axis=0)
-    scale = np.where(scale > 0, scale, 1.0)
-    reach = FAR * np.ptp(np.concatenate(train.values), axis=0) / scale + FAR
-    count = len(begin.places)
-    some = np.unique(np.linspace(0, count - 1, min(n_ensembles, count)).astype(int))
-    rest = np.setdiff1d(np.arange(count), some)
-    squared, score, rank, valid = [], [], [], []
-    noise = rng.integers(2**31)  # the same draws of rank ties for every model
-    for fit in fits.values():
-        host = fit.model.frame
-        both = [_pick(begin, rows) for rows in (some, rest)]
-        crowd = forecast(fit, segments, both[0], n_members, rng, n_rows)
-        alone = forecast(fit, segments, both[1], 0, rng, n_rows) if len(rest) else crowd[:1, :0]
-        path = np.empty((count, *crowd.shape[2:]))
-        path[some], path[rest] = crowd[0], alone[0]
-        error = np.nan_to_num((host.decode(path) - begin.truth) / scale, nan=np.inf)
-        error = np.where(np.isfinite(begin.truth), np.clip(error, -reach, reach), np.nan)
-        known = np.isfinite(begin.truth).all(axis=2)
-        mean_square = np.where(known, (np.nan_to_num(error) ** 2).mean(axis=2), np.nan)
-        squared.append(mean_square[:, leads - 1])
-        bad = np.nan_to_num(np.sqrt(mean_square), nan=0.0) > VALID_ERROR
-        valid.append(np.where(bad.any(axis=1), bad.argmax(axis=1), known.sum(axis=1)))
-        members = host.decode(crowd[1:][:, :, leads - 1])
-        members = np.nan_to_num(members / scale, nan=np.inf)
-        truth = begin.truth[some][:, leads - 1] / scale
-        centre = np.concatenate(train.values).mean(axis=0) / scale
-        members = np.clip(members, centre - reach, centre + reach)
-        score.append(crps(members, truth).mean(axis=2))
-        rank.append(pit(members, truth, np.random.default_rng(noise)).mean(axis=2, where=True))
-        if truth.shape[2] > 1:  # ranks of one column: a mean of ranks is not uniform
-            rank[-1] = pit(members[..., 0], truth[..., 0], np.random.default_rng(noise))
-    return _Scores(
-        squared=np.stack(squared),
-        score=np.stack(score),
-        rank=np.stack(rank),
-        valid=np.stack(valid).astype(float),
-    )
-
-
-def _pick(begin: Starts, rows: np.ndarray) -> Starts:
-    return Starts(places=begin.places[rows], truth=begin.truth[rows], inputs=begin.inputs[rows])
-
-
-def _example(
-    best: str,
-    fits: dict[str, Fit[Any]],
-    segments: Segments,
-    begin: Starts,
-    rng: np.random.Generator,
-    n_rows: int,
-) -> Example:
-    whole = np.flatnonzero(np.isfinite(begin.truth).all(axis=(1, 2)))
-    row = int(whole[-1]) if whole.size else 0
-    one = _pick(begin, np.array([row]))
-    n_members = min(200, n_rows - 1)
-    fit = fits[best]
-    paths = fit.model.frame.decode(forecast(fit, segments, one, n_members, rng, n_rows))
-    members = paths[1:, 0]
-    bounded = np.isfinite(members).all(axis=0)  # where a member has escaped there is no mean
-    mean = np.where(bounded, members, 0.0).mean(axis=0)
-    band = np.quantile(members, QUANTILES, axis=0, method="inverted_cdf")
-    index, at = one.places[0]
-    steps = begin.truth.shape[1]
-    first = max(0, int(at) - 2 * steps)
-    clock = segments.starts[index] + segments.dt * np.arange(first, at + steps + 1)
-    past = int(at) - first + 1
-    return Example(
-        history_times=clock[:past],
-        history=segments.values[index][first : at + 1],
-        times=clock[past:],
-        truth=one.truth[0],
-        mean=np.where(bounded, mean, np.nan),
-        quantiles=np.where(np.isfinite(band), band, np.nan),
-        model=best,
-    )

@@ -53,12 +53,14 @@ def starts(segments: Segments, places: np.ndarray, horizon: int) -> Starts:
 
 def states(model: AbstractHostMap, segments: Segments, places: np.ndarray) -> np.ndarray:
     """State of the model at each origin, (origin, state)."""
-    window = model.window
-    rows = [
-        model.frame.encode(segments.values[i][at - window + 1 : at + 1])[::-1].ravel()
-        for i, at in places
-    ]
-    return np.asarray(rows)
+    back = np.arange(model.window)
+    past = np.stack([model.frame.encode(segments.values[i][at - back]) for i, at in places])
+    inputs = np.zeros((*past.shape[:2], len(segments.input_names)))
+    for row, (i, at) in enumerate(places):
+        drivers = segments.inputs[i]
+        if drivers is not None:
+            inputs[row] = drivers[at - back]
+    return model.start(past, inputs, clocks(segments, places))
 
 
 def clocks(segments: Segments, places: np.ndarray) -> np.ndarray:

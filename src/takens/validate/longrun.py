@@ -12,7 +12,7 @@ from takens.core.trajectory import Finding
 from takens.data import Segments, regular_segments
 from takens.learn.host import AbstractHostMap, host_map
 from takens.learn.simulate import residual_table
-from takens.validate.forecasts import FAR
+from takens.validate.forecasts import FAR, states
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -266,12 +266,12 @@ def _orbits(
         )
     z = host.encode(values[-20_000:])
     centre, limit = z.mean(axis=0), FAR * np.ptp(z, axis=0) + 1e-9
-    x = np.tile(z[-model.window :][::-1].ravel(), (2, 1))
+    place = next(index for index, part in enumerate(segments.values) if part is values)
+    x = np.tile(states(model, segments, np.array([[place, len(values) - 1]])), (2, 1))
     v = rng.normal(size=x.shape)
     v /= np.linalg.norm(v, axis=1, keepdims=True)
     drivers = [d for d in segments.inputs if d is not None]
     u = np.concatenate(drivers).mean(axis=0) if drivers else np.zeros(0)
-    place = next(index for index, part in enumerate(segments.values) if part is values)
     n = float(round(segments.starts[place] / segments.dt) + len(values) - 1)
     paths, growths = [], []
     lost = np.zeros(2, dtype=bool)

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from takens.core import AbstractEstimator, Finding, Fit, InvalidInput
+from takens.core import Finding, InvalidInput
 from takens.learn.sparse.fields import AbstractAdvance, FlowAdvance, MapAdvance
-from takens.learn.sparse.law import Law
+from takens.learn.sparse.finder import AbstractFinder, Identified, flow_of, map_of
 from takens.learn.sparse.nodes import Nodes, nodes_of, noise_variance
 from takens.learn.sparse.selection import (
     Found,
@@ -33,7 +33,7 @@ PIECE = 2_000  # rows of a stretch taken from a record that is too long
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class AbstractSparse(AbstractEstimator[Model]):
+class AbstractSparse(AbstractFinder[Model]):
     """What both kinds of law are set by."""
 
     library: AbstractLibrary = Polynomials(2)  # noqa: RUF009 - a frozen recipe
@@ -120,13 +120,13 @@ class SINDy(AbstractSparse["TermFlow"]):
 
     references = ("brunton2016discovering", "bock1983recent", "chen2008extended")
 
-    def fit(self, data: Any, *, seed: int = 0) -> Fit[TermFlow]:
-        """Find the equations; nothing here is random."""
-        from takens.learn.terms import TermFlow
+    def identified(self, data: Any) -> Identified:
+        """The equations without a system made of them."""
+        return _identified(self, data, "flow", FlowAdvance())
 
-        nodes, law, terms, cautions = _identified(self, data, "flow", FlowAdvance())
-        model = TermFlow(law.coefficients, terms, units=nodes.units, time_unit=nodes.time_unit)
-        return Fit(model=model, diagnostics={"law": law}, status=law.status, cautions=cautions)
+    def system_of(self, found: Identified) -> TermFlow:
+        """The flow."""
+        return flow_of(found)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -160,18 +160,18 @@ class SparseMap(AbstractSparse["TermMap"]):
 
     references = ("brunton2016discovering", "chen2008extended")
 
-    def fit(self, data: Any, *, seed: int = 0) -> Fit[TermMap]:
-        """Find the map; nothing here is random."""
-        from takens.learn.terms import TermMap
+    def identified(self, data: Any) -> Identified:
+        """The map without a system made of it."""
+        return _identified(self, data, "map", MapAdvance())
 
-        nodes, law, terms, cautions = _identified(self, data, "map", MapAdvance())
-        model = TermMap(law.coefficients, terms, units=nodes.units)
-        return Fit(model=model, diagnostics={"law": law}, status=law.status, cautions=cautions)
+    def system_of(self, found: Identified) -> TermMap:
+        """The map."""
+        return map_of(found)
 
 
 def _identified(
     settings: AbstractSparse[Any], data: Any, kind: str, advance: AbstractAdvance
-) -> tuple[Nodes, Law, Terms, tuple[Finding, ...]]:
+) -> Identified:
     nodes = nodes_of(data)
     cautions: tuple[Finding, ...] = ()
     if kind == "map":
@@ -192,7 +192,7 @@ def _identified(
     )
     found = _searched(search, kind, advance)
     law, more = judged(search, found, kind, settings.level)
-    return nodes, law, terms, cautions + fewer + more
+    return Identified(nodes=nodes, law=law, terms=terms, cautions=cautions + fewer + more)
 
 
 def _searched(search: Search, kind: str, advance: AbstractAdvance) -> Found | None:

@@ -1,0 +1,456 @@
+"""A sparse law as a forecaster: from noisy samples to a state on its orbit, and on from there."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from takens.core import (
+    AbstractEstimator,
+    Fit,
+    InvalidInput,
+    Recording,
+    Status,
+    Trajectory,
+    WrongKind,
+)
+from takens.data import Segments
+from takens.learn.delay import AbstractDelayEstimator, residual_sample
+from takens.learn.frame import fit_frame
+from takens.learn.holdout import CAP, correlation_length, judged_steps
+from takens.learn.host import MAX_RESIDUALS, AbstractHostMap
+from takens.learn.sparse.fields import AbstractAdvance, FlowAdvance, MapAdvance, SparseField
+from takens.learn.sparse.sindy import AbstractSparse, SINDy
+from takens.learn.terms import Terms
+
+if TYPE_CHECKING:
+    from takens.learn.sparse.sampled import SampledLaw
+    from takens.learn.terms import AbstractTermSystem
+
+MEMORIES = (1, 4, 16, 48)  # samples from which a start may be filtered
+MOST_SUBSTEPS = 64
+ROUNDING = 1e-3  # error of integration over one sample, in noise, that no forecast can show
+N_ORIGINS = 48  # forecasts inside the training data by which the memory is chosen
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class HostLaw(AbstractHostMap):
+    r"""Equations in NumPy, advanced by one sample at a time.
+
+    The state is a point :math:`x` of an orbit of the law, and what is observed is :math:`x + e`
+    with errors of measurement. A forecast starts from the last `memory` samples by an extended
+    Kalman filter without noise in the dynamics: that is least squares of one orbit on these
+    samples, linearised along the way. Residuals are errors of measurement: one of them spreads the
+    start, scaled to the error of the filter, and the others are added to what is seen. Nothing of
+    them enters the orbit.
+
+    Parameters
+    ----------
+    terms : Terms
+        Those in use.
+    coefficients : array, shape (term, dim)
+        In the units of the data.
+    rule : FlowAdvance or MapAdvance
+        From one sample to the next. An input is linear between samples.
+    dt : float
+        Sampling step in `time_unit`.
+    memory : int
+    noise : array, shape (dim,)
+        Variance of the errors of measurement, in squared units of the columns.
+    spread : array, shape (dim,)
+        Standard error of the filtered state over the spread of residuals.
+    units : tuple of str
+    time_unit : str
+    """
+
+    one_shape: ClassVar[bool] = False
+
+    terms: Terms
+    coefficients: np.ndarray
+    rule: AbstractAdvance
+    dt: float
+    noise: np.ndarray
+    memory: int = 1
+    spread: np.ndarray | float = 0.0
+    units: tuple[str, ...] = ()
+    time_unit: str = "1"
+
+    @property
+    def window(self) -> int:
+        """Number of samples that a start is filtered from."""
+        return self.memory
+
+    @functools.cached_property
+    def _field(self) -> SparseField:
+        return SparseField(self.terms, self.coefficients != 0)
+
+    @functools.cached_property
+    def _numbers(self) -> np.ndarray:
+        return np.asarray(self.coefficients.T[self._field.support.T])
+
+    def equations(self) -> AbstractTermSystem:
+        """The law alone, as a flow or a map of its own: what is printed, asked and written out."""
+        from takens.learn.terms import TermFlow, TermMap
+
+        if isinstance(self.rule, MapAdvance):
+            return TermMap(self.coefficients, self.terms, units=self.units)
+        return TermFlow(self.coefficients, self.terms, units=self.units, time_unit=self.time_unit)
+
+    def system(self) -> SampledLaw:
+        """The law observed at the samples; inputs are held over a step."""
+        from takens.learn.sparse.sampled import SampledLaw
+
+        substeps = self.rule.substeps if isinstance(self.rule, FlowAdvance) else 1
+        return SampledLaw(
+            frame=self.frame.system(),
+            law=self.equations(),
+            dt=self.dt,
+            n_substeps=substeps,
+            observed=self.observed,
+            n_inputs=self.n_inputs,
+        )
+
+    def rates(self, x: np.ndarray, u: np.ndarray, t: np.ndarray) -> np.ndarray:
+        """The right-hand sides at points (point, dim), inputs and times."""
+        return self._field.rates(x, u, t, self._numbers)[0]
+
+    def contributions(self, x: np.ndarray, u: np.ndarray, t: np.ndarray) -> np.ndarray:
+        """What each term adds to each right-hand side, (point, term, dim)."""
+        values = self.terms(x, u, t)
+        return np.asarray(values[:, :, None] * self.coefficients)
+
+    def moved(
+        self, n: np.ndarray, x: np.ndarray, u: tuple[np.ndarray, np.ndarray]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """States one sample later, in the units of the columns, and their derivative by `x`."""
+        h = np.full(len(x), self.dt)
+        new, slope, _ = self.rule(
+            self._field, self._numbers, x, u, n * self.dt, h, derivatives=False
+        )
+        return new, slope
+
+    def start(self, past: np.ndarray, inputs: np.ndarray, n: np.ndarray) -> np.ndarray:
+        """Filtered states after `past`; the last sample itself where the filter fails."""
+        return self.frame.encode(self.filtered(self.frame.decode(past), inputs, n)[0])
+
+    def filtered(
+        self, past: np.ndarray, inputs: np.ndarray, n: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """States after `past` (orbit, sample, dim), newest first, and their covariance."""
+        dim = past.shape[2]
+        error = np.diag(self.noise)
+        x = past[:, -1]
+        spread = np.tile(error, (len(x), 1, 1))
+        with np.errstate(all="ignore"):
+            for back in range(past.shape[1] - 2, -1, -1):
+                u = (inputs[:, back + 1], inputs[:, back])
+                x, slope = self.moved(n - back - 1, x, u)
+                spread = slope @ spread @ np.swapaxes(slope, 1, 2)
+                good = np.isfinite(x).all(axis=1) & np.isfinite(spread).all(axis=(1, 2))
+                x = np.where(good[:, None], x, past[:, back])
+                spread = np.where(good[:, None, None], spread, 1e6 * error)
+                gain = np.linalg.solve(spread + error, spread)  # transposed: both are symmetric
+                x = x + np.einsum("oji,oj->oi", gain, past[:, back] - x)
+                spread = (np.eye(dim) - np.swapaxes(gain, 1, 2)) @ spread
+                spread = (spread + np.swapaxes(spread, 1, 2)) / 2
+        return x, spread
+
+    def orbits(
+        self,
+        x0: np.ndarray,
+        n0: np.ndarray,
+        inputs: np.ndarray,
+        residuals: np.ndarray,
+        draws: np.ndarray,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Last states and what is seen along the way; see `takens.learn.simulate`.
+
+        Inputs are linear from each step to the next, and held in the last one.
+        """
+        with np.errstate(all="ignore"):  # an orbit that escapes becomes infinite, and is counted
+            x = self.frame.decode(x0 + self.spread * residuals[draws[0]])
+            path = np.empty((len(draws), *x0.shape))
+            for step in range(len(draws)):
+                ahead = inputs[min(step + 1, len(draws) - 1)]
+                x, _ = self.moved(n0 + step, x, (inputs[step], ahead))
+                path[step] = self.frame.encode(x)
+        return path[-1], path + residuals[np.roll(draws, -1, axis=0)]
+
+    def tangent_orbits(
+        self,
+        x: np.ndarray,
+        v: np.ndarray,
+        n: float,
+        u: np.ndarray,
+        residuals: np.ndarray,
+        draws: np.ndarray,
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Orbits that each carry one tangent vector; see `AbstractHostMap`."""
+        drive = np.broadcast_to(u, (len(x), len(u)))
+        path = np.empty((len(x), len(draws), x.shape[1]))
+        growth = np.empty(path.shape[:2])
+        scale = self.frame.scale
+        with np.errstate(all="ignore"):
+            for step in range(len(draws)):
+                y, slope = self.moved(
+                    np.full(len(x), n + step), self.frame.decode(x), (drive, drive)
+                )
+                new = np.einsum("oij,oj->oi", slope, v * scale) / scale
+                size = np.linalg.norm(new, axis=1)
+                x = self.frame.encode(y)
+                v = np.where((size > 0)[:, None], new / size[:, None], v)
+                path[:, step], growth[:, step] = x, np.log(size)
+        return x, v, path + residuals[draws].swapaxes(0, 1), growth
+
+
+def as_records(segments: Segments) -> Recording:
+    """The stretches as records, for estimators that take a recording."""
+    records = tuple(
+        Trajectory(
+            times=start + segments.dt * np.arange(len(values)),
+            states=values,
+            inputs=inputs,
+            names=segments.names,
+            units=segments.units,
+            input_names=segments.input_names,
+            time_unit=segments.time_unit,
+        )
+        for start, values, inputs in zip(
+            segments.starts, segments.values, segments.inputs, strict=True
+        )
+    )
+    return Recording(records=records)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class LawForecast(AbstractDelayEstimator["SampledLaw"]):
+    """Equations found by another estimator, as a model that a backtest can judge.
+
+    Parameters
+    ----------
+    finder : AbstractEstimator
+        Whose model is a `TermFlow` or a `TermMap` over the columns: `SINDy`, `SparseMap`.
+    memory : int, optional
+        Samples that a start is filtered from; of 1, 4, 16 and 48 the one with the best forecasts
+        of many steps inside the training data when not given.
+
+    Raises
+    ------
+    InvalidInput
+        If `memory` is below one, or the finder refuses the data.
+    WrongKind
+        If the finder makes another kind of model.
+
+    Notes
+    -----
+    Where the finder reports that no law is supported, the model is of NaN, and forecasts nothing.
+    Inputs over a forecast are linear between samples. Cost: that of the finder, and one
+    Runge-Kutta step of all orbits at once per sample.
+
+    Examples
+    --------
+    >>> x = [0.3]
+    >>> for _ in range(400):
+    ...     x.append(3.8 * x[-1] * (1 - x[-1]))
+    >>> from takens.learn import SparseMap
+    >>> fit = LawForecast(finder=SparseMap()).fit(np.array(x))
+    >>> fit.model.law.pruned().equations(3)
+    ('x[+1] = 3.8*x - 3.8*x^2',)
+    """
+
+    finder: AbstractEstimator[Any] = SINDy()  # noqa: RUF009 - frozen settings
+    memory: int | None = None
+    references = ("jazwinski1970stochastic",)
+
+    def __post_init__(self) -> None:
+        if self.memory is not None and self.memory < 1:
+            raise InvalidInput(
+                f"memory = {self.memory}; expected at least 1. Give a number of samples."
+            )
+
+    @property
+    def label(self) -> str:
+        """Short name."""
+        return "sparse law"
+
+    def tuned(self, segments: Segments, *, seed: int = 0) -> LawForecast:
+        """Itself: terms and memory are chosen anew from every past."""
+        return self
+
+    def learn(self, segments: Segments, *, seed: int = 0) -> Fit[AbstractHostMap]:
+        """Find the law, and how its orbits are best laid through the last samples."""
+        found = _found(self.finder, as_records(segments), seed)
+        frame, _ = fit_frame(segments, len(segments.names))
+        model = HostLaw(
+            frame=frame,
+            observed=segments.names,
+            n_inputs=len(segments.input_names),
+            terms=found.terms,
+            coefficients=found.coefficients,
+            rule=found.rule,
+            dt=segments.dt,
+            noise=np.maximum(found.noise**2, (1e-9 * frame.scale) ** 2),
+            memory=self.memory or 1,
+            units=segments.units,
+            time_unit=segments.time_unit,
+        )
+        if found.status is Status.OK:
+            model, residuals = _fitted_start(_refined(model, segments), segments, self.memory)
+        else:
+            residuals = np.zeros((1, len(segments.names)))
+        rule = model.rule
+        settings = {
+            "memory": model.memory,
+            "substeps": rule.substeps if isinstance(rule, FlowAdvance) else 1,
+            "terms": [name for name, row in zip(model.terms.names, model.coefficients, strict=True)
+                      if row.any()] if found.status is Status.OK else [],
+        }  # fmt: skip
+        return Fit(
+            model=model,
+            diagnostics={
+                "residuals": residual_sample(residuals, seed),
+                "law": found.law,
+                **settings,
+            },
+            status=found.status,
+            cautions=found.cautions,
+        )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class _Rule:
+    """What any finder says, in NumPy."""
+
+    terms: Terms
+    coefficients: np.ndarray
+    rule: AbstractAdvance
+    noise: np.ndarray
+    law: Any
+    status: Status
+    cautions: tuple[Any, ...]
+
+
+def _found(finder: Any, data: Recording, seed: int) -> _Rule:
+    """The law of `finder`, without JAX where it can do without."""
+    if isinstance(finder, AbstractSparse):
+        given = finder.identified(data)
+        law, terms, cautions = given.law, given.terms, given.cautions
+        coefficients, kind, status = law.coefficients, law.kind, law.status
+    else:
+        from takens.learn.terms import TermFlow, TermMap
+
+        fit = finder.fit(data, seed=seed)
+        model, law = fit.model, fit.diagnostics.get("law")
+        plain = isinstance(model, TermFlow) and not model.velocities
+        if not (plain or (isinstance(model, TermMap) and not model.terms.delays)):
+            raise WrongKind(
+                f"{type(finder).__name__} makes a {type(model).__name__}; expected equations of "
+                "terms over the columns themselves, such as those of `SINDy`."
+            )
+        terms, coefficients = model.terms, np.asarray(model.coefficients)
+        kind, status, cautions = "flow" if plain else "map", fit.status, fit.cautions
+    if status is Status.OK:
+        used = (coefficients != 0).any(axis=1)
+        used[0] |= not used.any()
+        terms, coefficients = terms.select(used), coefficients[used]
+    noise = np.asarray(getattr(law, "measurement_noise", np.zeros(coefficients.shape[1])))
+    return _Rule(
+        terms=terms,
+        coefficients=coefficients,
+        rule=MapAdvance() if kind == "map" else FlowAdvance(),
+        noise=np.nan_to_num(noise),
+        law=law,
+        status=status,
+        cautions=cautions,
+    )
+
+
+def _windows(segments: Segments, width: int, ahead: int, most: int) -> list[tuple[int, int]]:
+    """Evenly taken places with `width` samples up to them and `ahead` after them."""
+    places = [
+        (index, row)
+        for index, values in enumerate(segments.values)
+        for row in range(width - 1, len(values) - ahead)
+    ]
+    return [places[i] for i in np.unique(np.linspace(0, len(places) - 1, most).astype(int))] if places else []  # fmt: skip
+
+
+def _gathered(
+    segments: Segments, places: list[tuple[int, int]], offsets: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Values and inputs at `offsets` from each place, and the places' sample numbers."""
+    values = np.stack([segments.values[i][row + offsets] for i, row in places])
+    inputs = np.zeros((*values.shape[:2], len(segments.input_names)))
+    for at, (i, row) in enumerate(places):
+        drivers = segments.inputs[i]
+        if drivers is not None:
+            inputs[at] = drivers[row + offsets]
+    first = np.array([round(start / segments.dt) for start in segments.starts])
+    return values, inputs, np.array([first[i] + row for i, row in places], dtype=float)
+
+
+def _refined(model: HostLaw, segments: Segments) -> HostLaw:
+    """With as many substeps as no forecast can tell from more, on states of the data."""
+    if isinstance(model.rule, MapAdvance):
+        return model
+    places = _windows(segments, 1, 1, 400)
+    values, inputs, n = _gathered(segments, places, np.arange(2))
+    u = (inputs[:, 0], inputs[:, 1])
+    bound = ROUNDING * np.sqrt(model.noise) + 1e-9 * model.frame.scale
+    with np.errstate(all="ignore"):
+        now = model.moved(n, values[:, 0], u)[0]
+        for substeps in range(1, MOST_SUBSTEPS.bit_length()):
+            finer = dataclasses.replace(model, rule=FlowAdvance(substeps=2**substeps))
+            then = finer.moved(n, values[:, 0], u)[0]
+            if (np.abs(then - now) <= bound).all():
+                break
+            model, now = finer, then
+    return model
+
+
+def _fitted_start(
+    model: HostLaw, segments: Segments, memory: int | None
+) -> tuple[HostLaw, np.ndarray]:
+    """With the memory of the best forecasts; errors of forecasts of one step, in coordinates."""
+    longest = max(len(values) for values in segments.values)
+    if memory is None:
+        steps = min(judged_steps(correlation_length(segments, model.frame)), max(longest // 4, 1))
+        sizes = [m for m in MEMORIES if m == 1 or m + steps <= longest // 2]
+        places = _windows(segments, max(sizes), steps, N_ORIGINS)
+        errors = [_many_steps(dataclasses.replace(model, memory=m), segments, places, steps)
+                  for m in sizes] if places else [0.0]  # fmt: skip
+        memory = sizes[int(np.argmin(errors))]
+    model = dataclasses.replace(model, memory=min(memory, max(longest - 1, 1)))
+    places = _windows(segments, model.memory, 1, MAX_RESIDUALS)
+    if not places:
+        return model, np.zeros((1, len(segments.names)))
+    values, inputs, n = _gathered(segments, places, np.arange(-model.memory + 1, 2))
+    state, spread = model.filtered(values[:, -2::-1], inputs[:, -2::-1], n)
+    new, _ = model.moved(n, state, (inputs[:, -2], inputs[:, -1]))
+    with np.errstate(all="ignore"):
+        residuals = (values[:, -1] - new) / model.frame.scale
+    residuals = residuals[np.isfinite(residuals).all(axis=1)]
+    if not len(residuals):
+        return model, np.zeros((1, len(segments.names)))
+    size = np.sqrt((residuals**2).mean(axis=0))
+    own = np.sqrt(np.einsum("oii->oi", spread).mean(axis=0)) / model.frame.scale
+    share = np.minimum(np.nan_to_num(own / np.where(size > 0, size, 1.0)), 1.0)
+    return dataclasses.replace(model, spread=share), residuals
+
+
+def _many_steps(
+    model: HostLaw, segments: Segments, places: list[tuple[int, int]], steps: int
+) -> float:
+    """Mean capped squared error, in variances, of forecasts of `steps` samples."""
+    values, inputs, n = _gathered(segments, places, np.arange(-model.memory + 1, steps + 1))
+    back = slice(model.memory - 1, None, -1)
+    x0 = model.start(model.frame.encode(values[:, back]), inputs[:, back], n)
+    nothing = np.zeros((1, x0.shape[1]))
+    drive = np.swapaxes(inputs[:, model.memory - 1 :], 0, 1)
+    _, path = model.orbits(x0, n, drive, nothing, np.zeros((steps, len(x0)), dtype=int))
+    truth = np.swapaxes(model.frame.encode(values[:, model.memory :]), 0, 1)
+    error = np.nan_to_num((path - truth) ** 2, nan=np.inf).mean(axis=2)
+    return float(np.minimum(error, CAP).mean())
