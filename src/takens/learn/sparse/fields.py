@@ -5,10 +5,14 @@ from __future__ import annotations
 import abc
 import dataclasses
 import functools
+from collections.abc import Iterator
 
 import numpy as np
 
 from takens.learn.terms import Terms
+
+
+Point = tuple[np.ndarray, np.ndarray]  # time and input
 
 
 class AbstractField(abc.ABC):
@@ -28,6 +32,10 @@ class AbstractField(abc.ABC):
         self, x: np.ndarray, u: np.ndarray, t: np.ndarray, w: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
         """The rule, (point, dim), and its derivative by the state, (point, dim, dim)."""
+
+    def values(self, x: np.ndarray, u: np.ndarray, t: np.ndarray, w: np.ndarray) -> np.ndarray:
+        """The rule alone, (point, dim)."""
+        return self.rates(x, u, t, w)[0]
 
     @abc.abstractmethod
     def response(
@@ -85,6 +93,10 @@ class SparseField(AbstractSupportedField):
         table[place, equation] = w
         return table
 
+    def values(self, x: np.ndarray, u: np.ndarray, t: np.ndarray, w: np.ndarray) -> np.ndarray:
+        """Sums of terms."""
+        return np.asarray(self._part(x, u, t) @ self.table(w))
+
     def rates(
         self, x: np.ndarray, u: np.ndarray, t: np.ndarray, w: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
@@ -121,6 +133,18 @@ class AbstractAdvance(abc.ABC):
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """The next state, and its derivatives by the state and by the parameters."""
 
+    @abc.abstractmethod
+    def states(
+        self,
+        field: AbstractField,
+        w: np.ndarray,
+        x: np.ndarray,
+        u: tuple[np.ndarray, np.ndarray],
+        t: np.ndarray,
+        h: np.ndarray,
+    ) -> np.ndarray:
+        """The next state alone: the same numbers, at a third of the cost."""
+
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
 class MapAdvance(AbstractAdvance):
@@ -143,6 +167,18 @@ class MapAdvance(AbstractAdvance):
             return f, slope, np.empty((*x.shape, 0))
         carry = np.broadcast_to(np.eye(x.shape[1]), (len(x), x.shape[1], x.shape[1]))
         return f, slope, field.response(carry, x, u[0], t, w)
+
+    def states(
+        self,
+        field: AbstractField,
+        w: np.ndarray,
+        x: np.ndarray,
+        u: tuple[np.ndarray, np.ndarray],
+        t: np.ndarray,
+        h: np.ndarray,
+    ) -> np.ndarray:
+        """The rule itself."""
+        return field.values(x, u[0], t, w)
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
@@ -175,13 +211,8 @@ class FlowAdvance(AbstractAdvance):
         dim = x.shape[1]
         tangent = np.broadcast_to(np.eye(dim), (len(x), dim, dim))
         response = np.zeros((len(x), dim, field.n_parameters if derivatives else 0))
-        first, change = u[0], u[1] - u[0]
         step = h / self.substeps
-        for k in range(self.substeps):
-            here, half, there = (
-                (t + (k + s) * step, first + change * ((k + s) / self.substeps))
-                for s in (0.0, 0.5, 1.0)
-            )
+        for here, half, there in self._points(u, t, step):
             old = x
             x, own, (rate, slope) = _runge_kutta(field, w, x, (here, half, there), step)
             tangent = own @ tangent
@@ -191,8 +222,38 @@ class FlowAdvance(AbstractAdvance):
                 )
         return x, tangent, response
 
+    def states(
+        self,
+        field: AbstractField,
+        w: np.ndarray,
+        x: np.ndarray,
+        u: tuple[np.ndarray, np.ndarray],
+        t: np.ndarray,
+        h: np.ndarray,
+    ) -> np.ndarray:
+        """As many steps as `substeps`."""
+        step = h / self.substeps
+        one = step[:, None]
+        for (t0, u0), (t1, u1), (t2, u2) in self._points(u, t, step):
+            f1 = field.values(x, u0, t0, w)
+            f2 = field.values(x + one / 2 * f1, u1, t1, w)
+            f3 = field.values(x + one / 2 * f2, u1, t1, w)
+            f4 = field.values(x + one * f3, u2, t2, w)
+            x = x + one / 6 * (f1 + 2 * f2 + 2 * f3 + f4)
+        return x
 
-Point = tuple[np.ndarray, np.ndarray]
+    def _points(
+        self, u: tuple[np.ndarray, np.ndarray], t: np.ndarray, step: np.ndarray
+    ) -> Iterator[tuple[Point, Point, Point]]:
+        """Time and input at the beginning, the middle and the end of every step."""
+        first, change = u[0], u[1] - u[0]
+        for k in range(self.substeps):
+            here, half, there = (
+                (t + (k + s) * step, first + change * ((k + s) / self.substeps))
+                for s in (0.0, 0.5, 1.0)
+            )
+            yield here, half, there
+
 
 
 def _runge_kutta(

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from takens.learn.terms import AbstractTermSystem
 
 MEMORIES = (1, 4, 16, 48)  # samples from which a start may be filtered
-MOST_SUBSTEPS = 64
+MOST_DOUBLINGS = 6  # of the steps between two samples
 ROUNDING = 1e-3  # error of integration over one sample, in noise, that no forecast can show
 N_ORIGINS = 48  # forecasts inside the training data by which the memory is chosen
 
@@ -113,19 +113,35 @@ class HostLaw(AbstractHostMap):
             n_inputs=self.n_inputs,
         )
 
+    def finer(self, factor: int) -> HostLaw:
+        """The same with steps of integration shorter by `factor`; a map is its own."""
+        if not isinstance(self.rule, FlowAdvance):
+            return self
+        return dataclasses.replace(self, rule=FlowAdvance(substeps=factor * self.rule.substeps))
+
     def rates(self, x: np.ndarray, u: np.ndarray, t: np.ndarray) -> np.ndarray:
         """The right-hand sides at points (point, dim), inputs and times."""
-        return self._field.rates(x, u, t, self._numbers)[0]
+        return self._field.values(x, u, t, self._numbers)
 
     def contributions(self, x: np.ndarray, u: np.ndarray, t: np.ndarray) -> np.ndarray:
         """What each term adds to each right-hand side, (point, term, dim)."""
         values = self.terms(x, u, t)
         return np.asarray(values[:, :, None] * self.coefficients)
 
+    def states(
+        self, n: np.ndarray, x: np.ndarray, u: tuple[np.ndarray, np.ndarray]
+    ) -> np.ndarray:
+        """States (point, dim) one sample later, in the units of the columns, at sample numbers n.
+
+        `u` holds the inputs at the beginning and at the end of the step.
+        """
+        h = np.full(len(x), self.dt)
+        return self.rule.states(self._field, self._numbers, x, u, n * self.dt, h)
+
     def moved(
         self, n: np.ndarray, x: np.ndarray, u: tuple[np.ndarray, np.ndarray]
     ) -> tuple[np.ndarray, np.ndarray]:
-        """States one sample later, in the units of the columns, and their derivative by `x`."""
+        """As `states`, with their derivative by `x`."""
         h = np.full(len(x), self.dt)
         new, slope, _ = self.rule(
             self._field, self._numbers, x, u, n * self.dt, h, derivatives=False
@@ -175,7 +191,7 @@ class HostLaw(AbstractHostMap):
             path = np.empty((len(draws), *x0.shape))
             for step in range(len(draws)):
                 ahead = inputs[min(step + 1, len(draws) - 1)]
-                x, _ = self.moved(n0 + step, x, (inputs[step], ahead))
+                x = self.states(n0 + step, x, (inputs[step], ahead))
                 path[step] = self.frame.encode(x)
         return path[-1], path + residuals[np.roll(draws, -1, axis=0)]
 
@@ -225,6 +241,27 @@ def as_records(segments: Segments) -> Recording:
     return Recording(records=records)
 
 
+def _until(records: Recording, segments: Segments) -> Recording:
+    """The rows of `records` up to the last time in `segments`, in its columns."""
+    ends = [a + segments.dt * len(v) for a, v in zip(segments.starts, segments.values, strict=True)]
+    columns = [records.names.index(name) for name in segments.names]
+    kept = []
+    for record in records:
+        rows = record.times < max(ends) - segments.dt / 2
+        if rows.any():
+            kept.append(
+                dataclasses.replace(
+                    record,
+                    times=record.times[rows],
+                    states=record.states[rows][:, columns],
+                    inputs=None if record.inputs is None else record.inputs[rows],
+                    names=segments.names,
+                    units=segments.units,
+                )
+            )
+    return Recording(records=tuple(kept))
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class LawForecast(AbstractDelayEstimator["SampledLaw"]):
     """Equations found by another estimator, as a model that a backtest can judge.
@@ -236,6 +273,9 @@ class LawForecast(AbstractDelayEstimator["SampledLaw"]):
     memory : int, optional
         Samples that a start is filtered from; of 1, 4, 16 and 48 the one with the best forecasts
         of many steps inside the training data when not given.
+    records : Recording, optional
+        The data as they were measured, before they were brought to an even step: then the finder
+        sees these, uneven times and missing values included, up to the end of what `learn` is given.
 
     Raises
     ------
@@ -263,6 +303,7 @@ class LawForecast(AbstractDelayEstimator["SampledLaw"]):
 
     finder: AbstractEstimator[Any] = SINDy()  # noqa: RUF009 - frozen settings
     memory: int | None = None
+    records: Recording | None = None
     references = ("jazwinski1970stochastic",)
 
     def __post_init__(self) -> None:
@@ -282,7 +323,11 @@ class LawForecast(AbstractDelayEstimator["SampledLaw"]):
 
     def learn(self, segments: Segments, *, seed: int = 0) -> Fit[AbstractHostMap]:
         """Find the law, and how its orbits are best laid through the last samples."""
-        found = _found(self.finder, as_records(segments), seed)
+        if self.records is None:
+            data = as_records(segments)
+        else:
+            data = _until(self.records, segments)
+        found = _found(self.finder, data, seed)
         frame, _ = fit_frame(segments, len(segments.names))
         model = HostLaw(
             frame=frame,
@@ -375,7 +420,9 @@ def _windows(segments: Segments, width: int, ahead: int, most: int) -> list[tupl
         for index, values in enumerate(segments.values)
         for row in range(width - 1, len(values) - ahead)
     ]
-    return [places[i] for i in np.unique(np.linspace(0, len(places) - 1, most).astype(int))] if places else []  # fmt: skip
+    if not places:
+        return []
+    return [places[i] for i in np.unique(np.linspace(0, len(places) - 1, most).astype(int))]
 
 
 def _gathered(
@@ -401,10 +448,10 @@ def _refined(model: HostLaw, segments: Segments) -> HostLaw:
     u = (inputs[:, 0], inputs[:, 1])
     bound = ROUNDING * np.sqrt(model.noise) + 1e-9 * model.frame.scale
     with np.errstate(all="ignore"):
-        now = model.moved(n, values[:, 0], u)[0]
-        for substeps in range(1, MOST_SUBSTEPS.bit_length()):
-            finer = dataclasses.replace(model, rule=FlowAdvance(substeps=2**substeps))
-            then = finer.moved(n, values[:, 0], u)[0]
+        now = model.states(n, values[:, 0], u)
+        for _ in range(MOST_DOUBLINGS):
+            finer = model.finer(2)
+            then = finer.states(n, values[:, 0], u)
             if (np.abs(then - now) <= bound).all():
                 break
             model, now = finer, then
@@ -429,7 +476,7 @@ def _fitted_start(
         return model, np.zeros((1, len(segments.names)))
     values, inputs, n = _gathered(segments, places, np.arange(-model.memory + 1, 2))
     state, spread = model.filtered(values[:, -2::-1], inputs[:, -2::-1], n)
-    new, _ = model.moved(n, state, (inputs[:, -2], inputs[:, -1]))
+    new = model.states(n, state, (inputs[:, -2], inputs[:, -1]))
     with np.errstate(all="ignore"):
         residuals = (values[:, -1] - new) / model.frame.scale
     residuals = residuals[np.isfinite(residuals).all(axis=1)]
