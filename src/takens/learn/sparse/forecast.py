@@ -23,7 +23,8 @@ from takens.learn.frame import fit_frame
 from takens.learn.holdout import CAP, correlation_length, judged_steps
 from takens.learn.host import MAX_RESIDUALS, AbstractHostMap
 from takens.learn.sparse.fields import AbstractAdvance, FlowAdvance, MapAdvance, SparseField
-from takens.learn.sparse.sindy import AbstractSparse, SINDy
+from takens.learn.sparse.finder import AbstractFinder
+from takens.learn.sparse.sindy import SINDy
 from takens.learn.terms import Terms
 
 if TYPE_CHECKING:
@@ -380,7 +381,7 @@ class _Rule:
 
 def _found(finder: Any, data: Recording, seed: int) -> _Rule:
     """The law of `finder`, without JAX where it can do without."""
-    if isinstance(finder, AbstractSparse):
+    if isinstance(finder, AbstractFinder):
         given = finder.identified(data)
         law, terms, cautions = given.law, given.terms, given.cautions
         coefficients, kind, status = law.coefficients, law.kind, law.status
