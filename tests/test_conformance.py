@@ -55,6 +55,8 @@ ESTIMATORS = {
     "HigherOrderSINDy": learn.HigherOrderSINDy(library=Polynomials(1)),
     "RationalSINDy": learn.RationalSINDy(library=Polynomials(1), below=Polynomials(1)),
     "SparseRegression": learn.SparseRegression(library=Polynomials(1)),
+    "LibraryLadder": learn.LibraryLadder(),
+    "LawForecast": learn.LawForecast(finder=learn.SINDy(library=Polynomials(1))),
     "WeakPDE": learn.WeakPDE(degree=2, order=2, periodic=True),
     "Reduced": learn.Reduced(estimator=learn.SINDy(library=Polynomials(1)), n_modes=1),
     "DiffusionLaw": learn.DiffusionLaw(degree=2, noise_degree=0),
@@ -68,6 +70,8 @@ DATA = {  # of the estimators that do not learn from the signal
     "RationalSINDy": DECAY,
     "HigherOrderSINDy": np.exp(-0.02 * np.arange(200)) * SIGNAL[:200],
     "SparseRegression": DECAY,
+    "LibraryLadder": DECAY,
+    "LawForecast": DECAY,
 }
 RESULTS = {
     "ZeroOneTest": lambda: dynamics.zero_one_test(
@@ -212,6 +216,9 @@ RESULTS = {
     "Modes": lambda: learn.modes(SIGNAL, n_modes=1),
     "PDELaw": lambda: learn.WeakPDE(degree=2, order=2).fit(HEAT).diagnostics["law"],
     "Backtest": lambda: validate.backtest(SIGNAL, estimators=[learn.Persistence()]),
+    "LawJudgement": lambda: validate.judge_law(
+        DECAY, learn.SINDy(library=Polynomials(1)), n_folds=1, throw=False
+    ),
     "LongRun": lambda: validate.long_run(
         learn.LinearAutoregression().fit(SIGNAL), SIGNAL, n_steps=256, n_transient=16
     ),

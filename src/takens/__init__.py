@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from takens.data import read as read
     from takens.report import Report as Report
     from takens.report import analyse as analyse
+    from takens.report import discover as discover
 
 __version__ = "0.1.0"
 
@@ -30,6 +31,7 @@ _NAMES = {
     "read": "takens.data",
     "Report": "takens.report",
     "analyse": "takens.report",
+    "discover": "takens.report",
 }
 _ROOMS = (
     "core",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import enum
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
@@ -104,6 +105,13 @@ def _options(
     del version
 
 
+class Kind(enum.StrEnum):
+    """What equations are to be: rates of change, or next values."""
+
+    flow = "flow"
+    map = "map"
+
+
 def analyse(
     source: Annotated[
         str, typer.Argument(metavar="FILE_OR_NAME", help="A file, or a data set of `takens data`.")
@@ -167,6 +175,93 @@ def analyse(
 
 app.command("analyse")(analyse)
 app.command("analyze", hidden=True)(analyse)
+
+
+@app.command("discover")
+def discover(
+    source: Annotated[
+        str, typer.Argument(metavar="FILE_OR_NAME", help="A file, or a data set of `takens data`.")
+    ],
+    time: Annotated[
+        str | None, typer.Option(metavar="COL", help="The column that holds the time.")
+    ] = None,
+    columns: Annotated[
+        str | None, typer.Option(metavar="A,B", help="The states; all columns of numbers if not.")
+    ] = None,
+    inputs: Annotated[
+        str | None, typer.Option(metavar="U,V", help="Columns that are known external drivers.")
+    ] = None,
+    group: Annotated[
+        str | None, typer.Option(metavar="COL", help="The column that tells records apart.")
+    ] = None,
+    dt: Annotated[
+        float | None, typer.Option(metavar="X", help="The time step, if no column holds the time.")
+    ] = None,
+    time_unit: Annotated[
+        str | None, typer.Option("--time-unit", metavar="UNIT", help="The unit of time.")
+    ] = None,
+    kind: Annotated[
+        Kind | None, typer.Option(help="Rates of change or next values; from the sampling if not.")
+    ] = None,
+    degree: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=0, max=8, help="Of the polynomials; 1 to 3 compete if not."),
+    ] = None,
+    library: Annotated[
+        str | None,
+        typer.Option(
+            metavar="A,B", help='More candidate terms, as "sin(x),x*y/(1+x)"; fourier for sines.'
+        ),
+    ] = None,
+    horizon: Annotated[
+        float | None,
+        typer.Option(metavar="X", help="Longest lead of the forecasts, in time units."),
+    ] = None,
+    max_samples: Annotated[
+        int, typer.Option("--max-samples", metavar="N", min=100, help="Samples that are searched.")
+    ] = 5_000,
+    output: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Where the report goes; takens-law-<name> if not."),
+    ] = None,
+    seed: Annotated[int, typer.Option(metavar="N", help="Seed of every random number.")] = 0,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show the traceback when something fails.")
+    ] = False,
+) -> None:
+    """Look for equations in a file of measurements, and judge them.
+
+    Writes the equations with error bars, how they forecast data held out beside simple models, and
+    the law as JSON, Python, SymPy, C and LaTeX. That no law is supported is an answer, with the
+    reason, and no error.
+    """
+    with _errors_as_blocks(debug=debug):
+        from takens.cli.show import law_summary, progress_bar
+        from takens.learn import SINDy, SparseMap
+        from takens.report import discover as run
+        from takens.report.files import LAW_NAMES, check_directory
+
+        directory = output if output is not None else Path(f"takens-law-{_stem(source)}")
+        check_directory(directory, LAW_NAMES)  # before the work, not after
+        reading: dict[str, Any] = {
+            "time": time,
+            "columns": _split(columns),
+            "inputs": _split(inputs),
+            "group": group,
+            "dt": dt,
+            "time_unit": time_unit,
+            "horizon": horizon,
+            "degree": degree,
+            "method": None if kind is None else {"flow": SINDy, "map": SparseMap}[kind],
+        }
+        given = {name: value for name, value in reading.items() if value is not None}
+        terms = tuple(_split(library) or ())
+        with progress_bar() as progress:
+            found = run(
+                source, seed=seed, max_samples=max_samples, terms=terms, progress=progress, **given
+            )
+            paths = found.save(directory)
+        law_summary(found, paths)
 
 
 @app.command("data")

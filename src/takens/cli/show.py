@@ -14,8 +14,9 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
+    from takens.core import Finding
     from takens.data.bundled import BundledData
-    from takens.report import Report
+    from takens.report import Discovery, Report
 
 _KIND_STYLE = {
     "chaotic": "bold magenta",
@@ -83,13 +84,46 @@ def report_summary(report: Report, paths: Iterable[Path]) -> None:
         table.add_row(Text(plain_text(name)), Text(plain_text(value)))
     if table.row_count:
         console.print(table)
-    serious = [finding for finding in report.cautions if finding.level != "note"]
+    _cautions_and_files(console, report.cautions, paths)
+
+
+def _cautions_and_files(
+    console: Console, cautions: Iterable[Finding], paths: Iterable[Path]
+) -> None:
+    serious = [finding for finding in cautions if finding.level != "note"]
     for finding in serious[:5]:
         console.print(Text("caution: " + plain_text(finding.text), style="yellow"))
     if len(serious) > 5:
         console.print(Text(f"and more cautions in the report: {len(serious) - 5}", style="yellow"))
     for path in paths:
         console.print(Text(f"wrote {plain_text(path)}"), soft_wrap=True, highlight=False)
+
+
+_OUTCOME_STYLE = {"survives": "bold green", "refused": "bold yellow", "untested": "bold yellow"}
+
+
+def law_summary(found: Discovery, paths: Iterable[Path]) -> None:
+    """The equations, the judgement, the table of models and where everything lies."""
+    console = Console()
+    judged = found.judgement
+    head = Text()
+    head.append(plain_text(judged.sentence), style=_OUTCOME_STYLE.get(judged.outcome, "bold cyan"))
+    for line in judged.law.equations if found.found else ():
+        head.append("\n" + plain_text(line))
+    for reason in judged.reasons:
+        head.append("\n  • " + plain_text(reason), style="dim")
+    console.print(Panel(head, title=Text(plain_text(found.title)), title_align="left"))
+    for reason in found.choice.reasons:
+        console.print(Text(plain_text(reason), style="dim"))
+    rows = judged.table()
+    if rows:
+        table = Table(box=None, padding=(0, 2, 0, 0))
+        for heading in rows[0]:
+            table.add_column(heading, overflow="fold")
+        for row in rows[1:]:
+            table.add_row(*(Text(plain_text(cell)) for cell in row))
+        console.print(table)
+    _cautions_and_files(console, found.cautions, paths)
 
 
 def catalogue_table(entries: Iterable[BundledData]) -> None:

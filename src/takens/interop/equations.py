@@ -221,7 +221,8 @@ def _latex_name(name: str) -> str:
         index = ",".join(_latex_word(part) for part in parts if part)
         written = _latex_word(found[1]) + (f"_{{{index}}}" if index else "")
     else:
-        escaped = re.sub(r"([_%&#$])", r"\\\1", plain).replace(" ", r"\ ")
+        safe = re.sub(r"[\\{}^~]|[^\x20-\x7e\w]", "?", plain)  # nothing that LaTeX would run
+        escaped = re.sub(r"([_%&#$])", r"\\\1", safe).replace(" ", r"\ ")
         written = rf"\mathrm{{{escaped}}}"
     return rf"\tilde{{{written}}}" if plain != name else written
 

@@ -80,12 +80,13 @@ def _verdict(content: dict[str, Any], report: Report) -> Markup:
             class_="verdict"),
         tag("dl", *tiles, class_="tiles") if tiles else "",
         *(tag("p", gap["text"], class_="gap") for gap in content["gaps"]),
-        _caution_line(content),
+        caution_line(content),
         id="verdict", aria_label="Verdict",
     )  # fmt: skip
 
 
-def _caution_line(content: dict[str, Any]) -> Markup:
+def caution_line(content: dict[str, Any]) -> Markup:
+    """How many cautions there are, with a link to them."""
     levels = [finding["level"] for finding in content["cautions"]]
     count = sum(level != "note" for level in levels)
     if not count:
@@ -104,7 +105,8 @@ def findings_html(findings: list[dict[str, Any]]) -> Markup:
     return tag("ul", *entries, class_="findings") if entries else tag("p", "None.")
 
 
-def _cautions(content: dict[str, Any]) -> Markup:
+def cautions_section(content: dict[str, Any]) -> Markup:
+    """Cautions, and notes folded away."""
     warnings = [f for f in content["cautions"] if f["level"] != "note"]
     notes = [f for f in content["cautions"] if f["level"] == "note"]
     parts = [tag("h2", "Cautions"), findings_html(warnings)]
@@ -122,8 +124,6 @@ def page(report: Report, content: dict[str, Any] | None = None) -> str:
     content : dict, optional
         ``report.to_dict()``, when it is at hand already.
     """
-    from plotly.offline import get_plotlyjs
-
     from takens.report.figures import data_figure, motion_figures
     from takens.report.model_figures import backtest_figures, long_run_figures
 
@@ -145,9 +145,44 @@ def page(report: Report, content: dict[str, Any] | None = None) -> str:
         ("sufficiency", "Can they answer?", sufficiency_section(content)),
         ("space", "State space", space_section(content, drawn.get("space", nothing))),
         ("models", "Models", backtest_section(content, drawn.get("models", nothing))),
-        ("cautions", "Cautions", _cautions(content)),
+        ("cautions", "Cautions", cautions_section(content)),
         ("repeat", "Repeat", repeat_section(content)),
     ]
+    title = f"{content['title']}: {content['verdict']['kind']} – Takens report"
+    return assembled(content, sections, figures, title=title, holds=REPORT_HOLDS)
+
+
+REPORT_HOLDS = escaped([
+    "Every number of this page is in ", tag("code", "results.json"), ", every array in ",
+    tag("code", "results.nc"), ".",
+])  # fmt: skip
+
+
+def assembled(
+    content: dict[str, Any],
+    sections: list[tuple[str, str, Markup]],
+    figures: dict[str, list[Figure]],
+    *,
+    title: str,
+    holds: Markup,
+) -> str:
+    """One page from its sections: those that are empty are left out.
+
+    Parameters
+    ----------
+    content : dict
+        With ``source``, ``title`` and ``provenance``.
+    sections : list of (str, str, Markup)
+        Identifier, name in the table of contents, and the section.
+    figures : dict of list of Figure
+        Whose places stand in the sections.
+    title : str
+        Of the browser's window.
+    holds : Markup
+        What the other files hold, for the foot of the page.
+    """
+    from plotly.offline import get_plotlyjs
+
     kept = [(key, name, html) for key, name, html in sections if html]
     links = tag("ul", *(tag("li", tag("a", name, href=f"#{key}")) for key, name, _ in kept))
     places = [figure.to_dict() for group in figures.values() for figure in group]
@@ -166,11 +201,12 @@ def page(report: Report, content: dict[str, Any] | None = None) -> str:
     values = {
         "version": escaped(takens.__version__),
         "date": escaped(content["provenance"].get("date", "")),
-        "title": escaped(f"{content['title']}: {content['verdict']['kind']} – Takens report"),
+        "title": escaped(title),
         "heading": escaped(content["title"]),
         "subheading": escaped(subheading),
         "contents": links,
         "body": Markup("\n".join(html for _, _, html in kept)),
+        "holds": holds,
         "figures": script_json(places),
         "style": (assets / "page.css").read_text(encoding="utf-8"),
         "script": (assets / "page.js").read_text(encoding="utf-8"),

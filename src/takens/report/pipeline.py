@@ -23,7 +23,7 @@ Progress = Callable[[float, str], None]
 MAX_COLUMNS = 5_000  # wider tables are a transposed file or a field to be thinned first
 
 
-def _recording(data: Any, reading: dict[str, Any]) -> tuple[Recording, str]:
+def opened(data: Any, reading: dict[str, Any]) -> tuple[Recording, str]:
     """The recording, and the name under which it was given (empty for arrays)."""
     from takens.data import as_recording, open_any
 
@@ -46,7 +46,8 @@ def _narrow(recording: Recording) -> Recording:
     return recording
 
 
-def _provenance(recording: Recording, wall_s: float) -> dict[str, Any]:
+def provenance_of(recording: Recording, wall_s: float) -> dict[str, Any]:
+    """Versions, checksum of the source, date and wall time."""
     return {
         "takens": takens.__version__,
         "python": platform.python_version(),
@@ -121,7 +122,7 @@ def analyse(
     tell(0.0, "reading")
     options = {"time": time, "columns": columns, "inputs": inputs, "group": group, "dt": dt,
                "time_unit": time_unit}  # fmt: skip
-    recording, given = _recording(data, options)
+    recording, given = opened(data, options)
     gaps: list[Finding] = []
 
     def guarded(question: str, ask: Callable[[], Any]) -> Any:
@@ -152,7 +153,7 @@ def analyse(
         gaps=tuple(gaps),
         given=given,
         settings={"seed": seed, "quick": quick, "reading": reading},
-        provenance=_provenance(recording, clock.perf_counter() - start),
+        provenance=provenance_of(recording, clock.perf_counter() - start),
     )
 
 

@@ -48,6 +48,13 @@ _PAPERS = {
     "analogues. Journal of the Atmospheric Sciences 26, 636–646.",
     "gauthier": "D. J. Gauthier, E. Bollt, A. Griffith and W. A. S. Barbosa (2021). Next "
     "generation reservoir computing. Nature Communications 12, 5564.",
+    "brunton": "S. L. Brunton, J. L. Proctor and J. N. Kutz (2016). Discovering governing equations "
+    "from data by sparse identification of nonlinear dynamical systems. Proceedings of the "
+    "National Academy of Sciences 113, 3932–3937.",
+    "bock": "H. G. Bock (1983). Recent advances in parameter identification techniques for O.D.E. "
+    "Numerical Treatment of Inverse Problems in Differential and Integral Equations, 95–121.",
+    "chen": "J. Chen and Z. Chen (2008). Extended Bayesian information criteria for model selection "
+    "with large model spaces. Biometrika 95, 759–771.",
 }
 
 _USED_BY = {
@@ -58,6 +65,7 @@ _USED_BY = {
     "entropy": ("bandt",),
     "spectrum": ("thomson",),
     "stationarity": ("dickey", "kwiatkowski"),
+    "law": ("brunton", "bock", "chen"),
     "backtest": ("gneiting", "schmid", "lorenz", "gauthier"),
 }
 

@@ -84,15 +84,8 @@ class Report:
         seed, quick = self.settings.get("seed", 0), self.settings.get("quick", False)
         if not self.given:
             return f"takens.analyse(data, seed={seed}{', quick=True' if quick else ''})"
-        parts = ["takens", "analyse"]
-        for name, value in self.settings.get("reading", {}).items():
-            if isinstance(value, (list, tuple)):
-                value = ",".join(_quoted(str(item)) for item in value)  # noqa: PLW2901
-            parts += [f"--{name.replace('_', '-')}", str(value)]
-        parts += ["--seed", str(seed), *(["--quick"] if quick else [])]
-        # "--" keeps a file whose name starts with a dash from being read as an option
-        parts += ["--", self.given] if self.given.startswith("-") else [self.given]
-        return shlex.join(parts)
+        options = ["--seed", str(seed), *(["--quick"] if quick else [])]
+        return shell_command("analyse", self.settings.get("reading", {}), options, self.given)
 
     def key_numbers(self) -> list[tuple[str, str]]:
         """Name and text of the few numbers that matter most, each with its interval."""
@@ -153,6 +146,19 @@ def estimate_text(estimate: Estimate) -> str:
     """An estimate with its unit and interval, with units that read well."""
     unit = "" if estimate.unit == "1" else estimate.unit
     return str(dataclasses.replace(estimate, unit=unit))
+
+
+def shell_command(verb: str, reading: Mapping[str, Any], options: list[str], given: str) -> str:
+    """A command line that does it again, with the options of reading and its own."""
+    parts = ["takens", verb]
+    for name, value in reading.items():
+        if isinstance(value, (list, tuple)):
+            value = ",".join(_quoted(str(item)) for item in value)  # noqa: PLW2901
+        parts += [f"--{name.replace('_', '-')}", str(value)]
+    parts += options
+    # "--" keeps a file whose name starts with a dash from being read as an option
+    parts += ["--", given] if given.startswith("-") else [given]
+    return shlex.join(parts)
 
 
 def _quoted(name: str) -> str:

@@ -202,7 +202,7 @@ def tested(
     progress: Callable[[float], None] | None,
 ) -> Tested:
     """What `backtest` does, and the scores and fits behind it."""
-    _check(n_folds, n_origins, n_ensembles, n_members, level, horizon)
+    check_settings(n_folds, n_origins, n_ensembles, n_members, level, horizon)
     segments = data if isinstance(data, Segments) else regular_segments(data)
     rivals = _with_references(estimators)
     steps = _horizon_steps(segments, horizon, lyapunov, period)
@@ -244,8 +244,7 @@ def tested(
     rates = []
     for label in labels:
         cautions += [c for c in fits[label].cautions if c not in cautions]
-        free = max(steps, min(10 * steps, FREE_RUN_STEPS))
-        rates.append(blow_ups(fits[label], segments, begin, free, n_rows))
+        rates.append(blow_ups(fits[label], segments, begin, _free_steps(steps), n_rows))
     if segments.input_names:
         cautions.append(INPUTS_KNOWN)
     joined = {
@@ -265,14 +264,11 @@ def tested(
         steps=leads,
         time_unit=segments.time_unit,
         names=segments.names,
-        free_run_steps=max(steps, min(10 * steps, FREE_RUN_STEPS)),
+        free_run_steps=_free_steps(steps),
         n_folds=len(parts),
         level=level,
         example=example_of(verdict["best"], fits, segments, begin, rng, n_rows),
-        settings={
-            label: {k: v for k, v in fit.diagnostics.items() if k not in {"residuals", "law"}}
-            for label, fit in fits.items()
-        },
+        settings={label: _settings(fit) for label, fit in fits.items()},
         cautions=tuple(cautions),
         provenance={
             "seed": seed,
@@ -287,9 +283,20 @@ def tested(
     return Tested(backtest=found, scores=joined, fits=tuple(history))
 
 
-def _check(
+def _settings(fit: Fit[Any]) -> dict[str, Any]:
+    """What was chosen, without the arrays and results behind it."""
+    return {k: v for k, v in fit.diagnostics.items() if k not in {"residuals", "law"}}
+
+
+def _free_steps(steps: int) -> int:
+    """Length of the free runs in samples."""
+    return max(steps, min(10 * steps, FREE_RUN_STEPS))
+
+
+def check_settings(
     n_folds: int, n_origins: int, n_ensembles: int, n_members: int, level: float, horizon: Any
 ) -> None:
+    """Refuse settings out of their range, before any work."""
     for name, value, least in (
         ("n_folds", n_folds, 1),
         ("n_origins", n_origins, 2),

@@ -56,7 +56,11 @@ class BlowUp:
     def __str__(self) -> str:
         unit = "" if self.time_unit == "1" else f" {self.time_unit}"
         where = ", ".join(f"{n} = {v:.3g}" for n, v in zip(self.names, self.state, strict=True))
-        doubt = "" if self.confirmed else " With finer steps it does not: the equations are stiff there."
+        doubt = (
+            ""
+            if self.confirmed
+            else " With finer steps it does not: the equations are stiff there."
+        )
         return (
             f"Left alone from {self.start:.6g}{unit} on, the law blows up after {self.time:.4g}{unit}, "
             f"at {where}, driven by the term {self.term} in the equation of {self.equation}.{doubt}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -11,7 +10,7 @@ import numpy as np
 from takens.core import Estimate, Finding, InvalidInput, Status, require
 from takens.data import Segments, as_recording, regular_segments
 from takens.learn import Climatology, LawForecast, LinearAutoregression, Persistence, SINDy
-from takens.validate.backtest import FREE_RUN_STEPS, Tested, tested
+from takens.validate.backtest import FREE_RUN_STEPS, Tested, check_settings, tested
 from takens.validate.forecasts import FAR, clocks, starts, states
 from takens.validate.judge import MIN_ORIGINS, N_BOOT
 from takens.validate.judgement import BlowUp, LawJudgement
@@ -22,6 +21,7 @@ LAW, LINEAR = LawForecast().label, LinearAutoregression().label
 LOST = 0.05  # share of free runs that a law of bounded data may lose
 N_FREE = 24  # places from which the law is let run
 BLOCK = 256  # steps between two looks at whether a run is lost
+LONG = 2_048  # samples of the long run
 UNLIKE = 3.0  # times the distance between halves of the data at which a long run is unlike them
 
 
@@ -72,7 +72,8 @@ def judge_law(
     free_run : bool
         Whether the law's long run is laid beside the data.
     lyapunov : Estimate, optional
-        Largest exponent per time unit, to express valid times in Lyapunov times.
+        Largest exponent per time unit, to express valid times in Lyapunov times; that of the law's
+        own long run when not given.
     period : float, optional
         Characteristic period in time units.
     level : float
@@ -117,6 +118,7 @@ def judge_law(
     >>> found.outcome, found.model.equations().pruned().equations(3)
     ('survives', ('x[+1] = 3.8*x - 3.8*x^2',))
     """
+    check_settings(n_folds, n_origins, 1, 2, level, horizon)
     tell = progress or (lambda part: None)
     recording = as_recording(data)
     segments = regular_segments(recording)
@@ -139,7 +141,12 @@ def judge_law(
     blow_up = first_blow_up(model, segments, _places(model, segments), FREE_RUN_STEPS)
     run = None
     if free_run and not segments.input_names:
-        run = long_run(fit, segments, level=level, name=LAW, seed=seed, throw=False)
+        run = long_run(
+            fit, segments, n_steps=LONG, n_transient=BLOCK, level=level, name=LAW, seed=seed,
+            throw=False,
+        )  # fmt: skip
+    if lyapunov is None and run is not None and run.exponent.interval[0] > 0:
+        lyapunov = run.exponent
     tell(0.4)
     cautions = fit.cautions + _on_the_run(run, blow_up)
     try:
@@ -155,7 +162,7 @@ def judge_law(
             lyapunov=lyapunov,
             period=period,
             seed=seed,
-            throw=True,
+            throw=False,
             progress=lambda part: tell(0.4 + 0.6 * part),
         )
     except InvalidInput as refusal:
@@ -258,7 +265,8 @@ def _decided(
     elif len(set(terms)) > 1:
         reasons.append(
             "The terms differ between the folds: "
-            + "; ".join(", ".join(names) for names in dict.fromkeys(terms)) + "."
+            + "; ".join(", ".join(names) for names in dict.fromkeys(terms))
+            + "."
         )
     else:
         reasons.append(f"The same terms were found in all {len(terms)} folds.")
@@ -299,7 +307,9 @@ def _places(model: Any, segments: Segments) -> np.ndarray:
     ]
     if not found:
         return np.empty((0, 2), dtype=int)
-    return np.array([found[i] for i in np.unique(np.linspace(0, len(found) - 1, N_FREE).astype(int))])
+    return np.array(
+        [found[i] for i in np.unique(np.linspace(0, len(found) - 1, N_FREE).astype(int))]
+    )
 
 
 def first_blow_up(
@@ -330,7 +340,9 @@ def first_blow_up(
             count = min(BLOCK, n_steps - done)
             draws = np.zeros((count, len(rows)), dtype=int)
             before = x
-            x, path = rule.orbits(x, n0[rows] + done, drive[done : done + count, rows], still, draws)
+            x, path = rule.orbits(
+                x, n0[rows] + done, drive[done : done + count, rows], still, draws
+            )
             out = (~(np.abs(path - centre) <= limit)).any(axis=2)
             if out.any():
                 step = int(out.any(axis=1).argmax())

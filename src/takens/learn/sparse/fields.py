@@ -11,7 +11,6 @@ import numpy as np
 
 from takens.learn.terms import Terms
 
-
 Point = tuple[np.ndarray, np.ndarray]  # time and input
 
 
@@ -253,7 +252,6 @@ class FlowAdvance(AbstractAdvance):
                 for s in (0.0, 0.5, 1.0)
             )
             yield here, half, there
-
 
 
 def _runge_kutta(
