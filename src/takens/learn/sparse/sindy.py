@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from takens.core import Finding, InvalidInput
+from takens.core import AbstractEstimator, Finding, InvalidInput
 from takens.learn.sparse.fields import AbstractAdvance, FlowAdvance, MapAdvance
 from takens.learn.sparse.finder import AbstractFinder, Identified, flow_of, map_of
 from takens.learn.sparse.nodes import Nodes, nodes_of, noise_variance
@@ -33,7 +33,7 @@ PIECE = 2_000  # rows of a stretch taken from a record that is too long
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class AbstractSparse(AbstractFinder[Model]):
+class AbstractSparse(AbstractEstimator[Model]):
     """What both kinds of law are set by."""
 
     library: AbstractLibrary = Polynomials(2)  # noqa: RUF009 - a frozen recipe
@@ -53,7 +53,7 @@ class AbstractSparse(AbstractFinder[Model]):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class SINDy(AbstractSparse["TermFlow"]):
+class SINDy(AbstractSparse["TermFlow"], AbstractFinder["TermFlow"]):
     r"""Ordinary differential equations that are sums of few terms, :math:`\dot x = \theta(x, u) W`.
 
     Every sample is :math:`y_n = x_n + e_n` with :math:`x` on an orbit of the law. Coefficients and
@@ -130,7 +130,7 @@ class SINDy(AbstractSparse["TermFlow"]):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class SparseMap(AbstractSparse["TermMap"]):
+class SparseMap(AbstractSparse["TermMap"], AbstractFinder["TermMap"]):
     r"""Maps that are sums of few terms, :math:`x_{n+1} = \theta(x_n, u_n) W`.
 
     As `SINDy` in all else: errors of measurement in both `x` and its successor are part of the

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Any
 
 from takens.core import InvalidInput, Recording, Status
 from takens.learn import LibraryLadder, SINDy, SparseMap
-from takens.learn.sparse.sindy import AbstractSparse
 from takens.learn.terms import AbstractLibrary, Expressions, Fourier, Polynomials
 
 DEGREES = (1, 2, 3)
@@ -42,7 +40,7 @@ def chosen(
     recording: Recording,
     names: tuple[str, ...],
     *,
-    method: type[AbstractSparse[Any]] | None,
+    method: type[SINDy] | type[SparseMap] | None,
     degree: int | None,
     terms: Sequence[str],
     max_samples: int,
@@ -102,7 +100,7 @@ def chosen(
     )  # fmt: skip
 
 
-def _by_sampling(recording: Recording) -> tuple[type[AbstractSparse[Any]], str]:
+def _by_sampling(recording: Recording) -> tuple[type[SINDy] | type[SparseMap], str]:
     from takens.series import sampling
 
     found = sampling(recording, throw=False)

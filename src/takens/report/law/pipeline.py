@@ -11,7 +11,7 @@ from takens.report.law.discovery import Discovery
 from takens.report.pipeline import opened, provenance_of
 
 if TYPE_CHECKING:
-    from takens.learn.sparse.sindy import AbstractSparse
+    from takens.learn import SINDy, SparseMap
 
 MAX_SAMPLES = 5_000
 
@@ -19,7 +19,7 @@ MAX_SAMPLES = 5_000
 def discover(
     data: Any,
     *,
-    method: type[AbstractSparse[Any]] | None = None,
+    method: type[SINDy] | type[SparseMap] | None = None,
     degree: int | None = None,
     terms: Sequence[str] = (),
     horizon: float | None = None,
