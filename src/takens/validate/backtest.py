@@ -150,7 +150,7 @@ def backtest(
     >>> result.best, result.useful
     ('linear autoregression', True)
     """
-    return tested(
+    return scored(
         data,
         estimators,
         horizon=horizon,
@@ -168,7 +168,7 @@ def backtest(
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
-class Tested:
+class Scored:
     """A backtest with what it was made of.
 
     Parameters
@@ -185,7 +185,7 @@ class Tested:
     fits: tuple[dict[str, Fit[Any]], ...]
 
 
-def tested(
+def scored(
     data: Any,
     estimators: Sequence[AbstractDelayEstimator[Any]] | None,
     *,
@@ -200,7 +200,7 @@ def tested(
     seed: int,
     throw: bool,
     progress: Callable[[float], None] | None,
-) -> Tested:
+) -> Scored:
     """What `backtest` does, and the scores and fits behind it."""
     check_settings(n_folds, n_origins, n_ensembles, n_members, level, horizon)
     segments = data if isinstance(data, Segments) else regular_segments(data)
@@ -280,7 +280,7 @@ def tested(
         },
         **verdict,
     )
-    return Tested(backtest=found, scores=joined, fits=tuple(history))
+    return Scored(backtest=found, scores=joined, fits=tuple(history))
 
 
 def _settings(fit: Fit[Any]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import numpy as np
 from takens.core import Estimate, Finding, InvalidInput, Status, require
 from takens.data import Segments, as_recording, regular_segments
 from takens.learn import Climatology, LawForecast, LinearAutoregression, Persistence, SINDy
-from takens.validate.backtest import FREE_RUN_STEPS, Tested, check_settings, tested
+from takens.validate.backtest import FREE_RUN_STEPS, Scored, check_settings, scored
 from takens.validate.forecasts import FAR, clocks, starts, states
 from takens.validate.judge import MIN_ORIGINS, N_BOOT
 from takens.validate.judgement import BlowUp, LawJudgement
@@ -150,7 +150,7 @@ def judge_law(
     tell(0.4)
     cautions = fit.cautions + _on_the_run(run, blow_up)
     try:
-        judged = tested(
+        judged = scored(
             segments,
             [Persistence(), Climatology(), LinearAutoregression(), estimator],
             horizon=horizon,
@@ -185,7 +185,7 @@ def _joined(first: tuple[Finding, ...], second: tuple[Finding, ...]) -> tuple[Fi
 
 
 def gain_over(
-    judged: Tested, model: str, other: str, *, level: float = 0.9, seed: int = 0
+    judged: Scored, model: str, other: str, *, level: float = 0.9, seed: int = 0
 ) -> Estimate:
     r"""How much more skill a model has than another: the difference of their mean skills.
 
@@ -196,7 +196,7 @@ def gain_over(
 
     Parameters
     ----------
-    judged : Tested
+    judged : Scored
     model, other : str
         Labels.
     level : float
@@ -230,7 +230,7 @@ def gain_over(
 
 
 def _decided(
-    judged: Tested, gain: Estimate, terms: tuple[tuple[str, ...], ...], blow_up: BlowUp | None
+    judged: Scored, gain: Estimate, terms: tuple[tuple[str, ...], ...], blow_up: BlowUp | None
 ) -> tuple[str, tuple[str, ...]]:
     """The outcome and its reasons."""
     found = judged.backtest

@@ -13,6 +13,8 @@ from takens.learn.sparse.finder import AbstractFinder, Identified
 from takens.learn.sparse.sindy import SINDy
 from takens.learn.terms import Polynomials
 
+EQUAL = 1.0  # difference of the criterion that decides nothing: the smaller library is taken
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class LibraryLadder(AbstractFinder[Any]):
@@ -78,7 +80,8 @@ class LibraryLadder(AbstractFinder[Any]):
         sound = [f for f in found if f.law.status is Status.OK]
         if not sound:
             return found[-1]
-        return min(sound, key=lambda f: _criterion(f, price))
+        values = [_criterion(f, price) for f in sound]
+        return next(f for f, v in zip(sound, values, strict=True) if v <= min(values) + EQUAL)
 
     def system_of(self, found: Identified) -> Any:
         """As the finders make it."""
