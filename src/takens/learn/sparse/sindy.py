@@ -22,7 +22,7 @@ from takens.learn.sparse.selection import (
 from takens.learn.sparse.shooting import Noise
 from takens.learn.sparse.start import sieved, smoothed, sums_of_slopes
 from takens.learn.sparse.verdict import judged
-from takens.learn.terms import AbstractLibrary, Polynomials, Terms
+from takens.learn.terms import AbstractLibrary, Polynomials
 
 if TYPE_CHECKING:
     from takens.learn.terms import TermFlow, TermMap
