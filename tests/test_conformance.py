@@ -57,6 +57,7 @@ ESTIMATORS = {
     "SparseRegression": learn.SparseRegression(library=Polynomials(1)),
     "LibraryLadder": learn.LibraryLadder(),
     "LawForecast": learn.LawForecast(finder=learn.SINDy(library=Polynomials(1))),
+    "HalfKnown": learn.known("dx/dt = -k*x") + learn.MissingTerms(Polynomials(2)),
     "WeakPDE": learn.WeakPDE(degree=2, order=2, periodic=True),
     "Reduced": learn.Reduced(estimator=learn.SINDy(library=Polynomials(1)), n_modes=1),
     "DiffusionLaw": learn.DiffusionLaw(degree=2, noise_degree=0),
@@ -64,6 +65,7 @@ ESTIMATORS = {
 DECAY = np.exp(-0.05 * np.arange(80.0)) + 0.01 * RNG.normal(size=80)
 DATA = {  # of the estimators that do not learn from the signal
     "WeakPDE": HEAT,
+    "HalfKnown": DECAY,
     "SINDy": DECAY,
     "Reduced": DECAY,
     "SparseMap": DECAY,
@@ -215,6 +217,10 @@ RESULTS = {
     "KramersMoyalCoefficients": lambda: learn.KramersMoyal().fit(SIGNAL).diagnostics["law"],
     "Modes": lambda: learn.modes(SIGNAL, n_modes=1),
     "PDELaw": lambda: learn.WeakPDE(degree=2, order=2).fit(HEAT).diagnostics["law"],
+    "PartlyKnownLaw": lambda: half_known().fit(DECAY).diagnostics["law"],
+    "Identifiability": lambda: half_known().fit(DECAY).diagnostics["law"].identifiability,
+    "Rungs": lambda: (learn.known("dx/dt = -k*x") + learn.Ladder()).fit(DECAY).diagnostics["rungs"],
+    "ProfileLikelihood": lambda: learn.profile_likelihood(DECAY, half_known(), "k"),
     "Backtest": lambda: validate.backtest(SIGNAL, estimators=[learn.Persistence()]),
     "LawJudgement": lambda: validate.judge_law(
         DECAY, learn.SINDy(library=Polynomials(1)), n_folds=1, throw=False
@@ -223,6 +229,10 @@ RESULTS = {
         learn.LinearAutoregression().fit(SIGNAL), SIGNAL, n_steps=256, n_transient=16
     ),
 }
+
+
+def half_known():
+    return learn.known("dx/dt = -k*x") + learn.Nothing()
 
 
 KNOWN = {entry.name: entry for entry in systems.catalogue()}

@@ -47,6 +47,7 @@ class Status(enum.Enum):
         "No further coordinate improves the prediction of neighbours: noise, or a record too short."
     )
     NO_LAW = "No sparse law over these terms is supported by the data; the cautions say why. Try other terms."
+    NOT_IDENTIFIABLE = "The data cannot tell some parameters; see the cautions. Fix some of them."
     NO_EVENT = "The event did not happen within the span. Allow more time, or place it where the orbit goes."
     NOT_CONVERGED = "The iteration did not converge. Allow more steps or start elsewhere."
 

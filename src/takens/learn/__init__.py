@@ -12,6 +12,22 @@ from takens.learn.dmd import DMD as DMD
 from takens.learn.host import AbstractHostMap as AbstractHostMap
 from takens.learn.linear import LinearAutoregression as LinearAutoregression
 from takens.learn.nvar import NVAR as NVAR
+from takens.learn.partly import Conserving as Conserving
+from takens.learn.partly import Dissipative as Dissipative
+from takens.learn.partly import Free as Free
+from takens.learn.partly import GaussianProcess as GaussianProcess
+from takens.learn.partly import HalfKnown as HalfKnown
+from takens.learn.partly import Hamiltonian as Hamiltonian
+from takens.learn.partly import Identifiability as Identifiability
+from takens.learn.partly import Ladder as Ladder
+from takens.learn.partly import MissingTerms as MissingTerms
+from takens.learn.partly import Nothing as Nothing
+from takens.learn.partly import PartlyKnownLaw as PartlyKnownLaw
+from takens.learn.partly import Positive as Positive
+from takens.learn.partly import ProfileLikelihood as ProfileLikelihood
+from takens.learn.partly import Rungs as Rungs
+from takens.learn.partly import known as known
+from takens.learn.partly import profile_likelihood as profile_likelihood
 from takens.learn.persistence import Persistence as Persistence
 from takens.learn.reduction import Modes as Modes
 from takens.learn.reduction import Reduced as Reduced
@@ -48,6 +64,7 @@ if TYPE_CHECKING:
     from takens.learn.partial import WeakPDE as WeakPDE
     from takens.learn.partial.systems import GridPDE as GridPDE
     from takens.learn.partial.systems import PeriodicPDE as PeriodicPDE
+    from takens.learn.partly import PartlyKnownFlow as PartlyKnownFlow
     from takens.learn.stochastic.systems import GridDiffusion as GridDiffusion
     from takens.learn.stochastic.systems import PolynomialDiffusion as PolynomialDiffusion
 
@@ -61,6 +78,7 @@ _DIFFUSIONS = ("GridDiffusion", "PolynomialDiffusion")  # likewise
 _PARTIAL = ("FieldData", "PDELaw", "PDETerm", "WeakPDE")  # need SciPy
 _FIELDS = ("GridPDE", "PeriodicPDE")  # need JAX
 _LAWS = ("HigherOrderSINDy", "RationalSINDy")  # need SciPy
+_PARTLY = ("PartlyKnownFlow",)  # needs JAX
 
 
 def __getattr__(name: str) -> Any:
@@ -80,6 +98,10 @@ def __getattr__(name: str) -> Any:
         from takens.learn import laws
 
         return getattr(laws, name)
+    if name in _PARTLY:
+        from takens.learn import partly
+
+        return getattr(partly, name)
     if name in _FIELDS:
         from takens.learn.partial import systems as fields
 

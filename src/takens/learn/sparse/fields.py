@@ -18,8 +18,11 @@ class AbstractField(abc.ABC):
     r"""A rule :math:`f(x, u, t; w)`: a rate of change, or the next state of a map.
 
     All methods take many points at once: `x` of shape (point, dim), `u` (point, input), `t`
-    (point,), and the numbers `w` of shape (parameter,).
+    (point,), and the numbers `w` of shape (parameter,). `precision`, (parameter,), where there is
+    one, holds inverse variances of a Gaussian prior of the numbers around zero.
     """
+
+    precision: np.ndarray | None = None
 
     @property
     @abc.abstractmethod

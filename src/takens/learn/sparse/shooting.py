@@ -164,7 +164,8 @@ def linearised(
     defect = states[1:] - moved + error[1:] - np.einsum("nij,nj->ni", tangent, error[:-1])
     variance = noise.of_samples(nodes)
     if not nodes.measured.all():
-        return _partly_measured(states, moved, tangent, response, nodes, noise)
+        hidden = _partly_measured(states, moved, tangent, response, nodes, noise)
+        return dataclasses.replace(hidden, gram=_with_prior(hidden.gram, field, w))
     own = (tangent * variance[:-1, None, :]) @ np.swapaxes(tangent, 1, 2)
     diagonal = np.arange(dim)
     own[:, diagonal, diagonal] += variance[1:] + noise.dynamical * nodes.steps[:, None]
@@ -186,9 +187,18 @@ def linearised(
     return Linear(
         tangent=tangent,
         weighted=weighted,
-        gram=columns.T @ weighted,
+        gram=_with_prior(columns.T @ weighted, field, w),
         log_determinant=2 * float(np.log(factor[0]).sum()),
     )
+
+
+def _with_prior(gram: np.ndarray, field: AbstractField, w: np.ndarray) -> np.ndarray:
+    """The Gram matrix with what the prior of the numbers adds to misfit, slope and information."""
+    if field.precision is None:
+        return gram
+    prior = np.diag(np.r_[field.precision @ w**2, field.precision])
+    prior[1:, 0] = prior[0, 1:] = field.precision * w
+    return gram + prior
 
 
 def _partly_measured(
@@ -258,6 +268,8 @@ def shoot(
         w, states, linear = w + size * move_w, states + size * move_x, found
         uncertainty = np.sqrt(np.maximum(np.diag(linear.information), 0.0))
         still = np.abs(move_w) * uncertainty <= STILL + 1e-11 * np.abs(w) * uncertainty
+        if not len(w):
+            still = move_x**2 <= STILL**2 * variance
         if size == 1.0 and still.all():
             converged = True
             break

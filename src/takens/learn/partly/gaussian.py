@@ -1,0 +1,285 @@
+r"""A Gaussian process as the missing part: smooth, of no particular form, with an interval.
+
+The process is written on inducing points Z: :math:`r(z) = \phi(z)^\top w` with :math:`\phi(z) = L^{-1}
+k(Z, z)`, :math:`L L^\top = k(Z, Z)` and :math:`w \sim N(0, s^2)`, so that :math:`s^2 \phi^\top \phi`
+is the covariance of the process on the points and near them (Quinonero-Candela and Rasmussen 2005,
+deterministic training conditional). The rates are then linear in the numbers, and the shooting that
+finds parameters finds the process too, orbits, noise in the arguments and all.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy.linalg import cholesky, solve_triangular
+
+from takens.core import InvalidInput
+from takens.learn.partly.field import AbstractBasis, PartlyKnownField
+from takens.learn.partly.problem import Orbit, Problem, criterion, settled, whiteness
+from takens.learn.partly.start import started
+from takens.learn.partly.unknown import AbstractUnknown, Rung, absorbed, lacking
+from takens.learn.sparse.fields import FlowAdvance
+from takens.learn.sparse.shooting import Noise, linearised
+
+if TYPE_CHECKING:
+    from takens.learn.partly.flow import AbstractLearned
+
+LENGTHS = (
+    0.4,
+    0.6,
+    0.9,
+    1.4,
+    2.0,
+    3.0,
+    4.5,
+)  # of correlation, in standard deviations of the columns
+SIZES = 10.0 ** np.arange(-3, 1.01, 0.25)  # of the process, in standard deviations of the slopes
+JITTER = 1e-8  # on the diagonal of k(Z, Z)
+ROUNDS = 3  # times that the hyper-parameters are found again around a better orbit
+FLAT = 1e-9  # prior precision of the parameters, as a share of their information
+
+
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
+class Kernels(AbstractBasis):
+    """Squared exponentials of some columns around inducing points, made independent.
+
+    Parameters
+    ----------
+    places : tuple of int
+        Columns of `x` that the process depends on.
+    centre, scale : array, shape (column,)
+        By which they are standardised.
+    points : array, shape (point, column)
+        Standardised inducing points.
+    length : float
+        Of correlation, in standardised units.
+    """
+
+    places: tuple[int, ...]
+    centre: np.ndarray
+    scale: np.ndarray
+    points: np.ndarray
+    length: float
+
+    @property
+    def factor(self) -> np.ndarray:
+        """Lower Cholesky factor of the kernel on the points."""
+        gram = self._kernel(self.points)
+        return np.asarray(cholesky(gram + JITTER * np.eye(len(gram)), lower=True))
+
+    def _standard(self, x: np.ndarray) -> np.ndarray:
+        return (np.asarray(x)[:, list(self.places)] - self.centre) / self.scale
+
+    def _kernel(self, z: np.ndarray) -> np.ndarray:
+        square = ((z[:, None, :] - self.points) ** 2).sum(axis=2)
+        return np.asarray(np.exp(-0.5 * square / self.length**2))
+
+    def __call__(self, x: Any, u: Any = None, t: Any = None) -> np.ndarray:
+        """Independent functions of unit prior variance, (point, function)."""
+        kernel = self._kernel(self._standard(x))
+        return np.asarray(solve_triangular(self.factor, kernel.T, lower=True).T)
+
+    def jacobian(self, x: Any, u: Any = None, t: Any = None) -> np.ndarray:
+        """Their derivatives."""
+        z = self._standard(x)
+        slopes = (self.points - z[:, None, :]) * self._kernel(z)[:, :, None] / self.length**2
+        n, count, columns = slopes.shape
+        flat = np.moveaxis(slopes / self.scale, 1, 0).reshape(count, n * columns)
+        found = solve_triangular(self.factor, flat, lower=True).reshape(count, n, columns)
+        whole = np.zeros((n, count, np.shape(x)[1]))
+        whole[:, :, list(self.places)] = np.moveaxis(found, 0, 1)
+        return whole
+
+
+@dataclasses.dataclass(frozen=True)
+class GaussianProcess(AbstractUnknown):
+    """A smooth function of some columns is missing in some equations.
+
+    Length of correlation, size and noise are found by marginal likelihood, around the orbit that the
+    last ones gave.
+
+    Parameters
+    ----------
+    equations : tuple of str, optional
+        Columns whose equations lack something; all when not given.
+    columns : tuple of str, optional
+        Columns of state that it depends on; all when not given.
+    most : int
+        Inducing points; spread over the states so that each new one is the farthest from the others.
+
+    Raises
+    ------
+    InvalidInput
+        If a name is no column, or `most` is below two.
+
+    Notes
+    -----
+    ``fit.model.learned`` is a `GaussianRates`: the process, and its standard deviation at any state,
+    which grows to that of the prior where no data are. Parameters of the known part are found
+    together with it; where the process can imitate the effect of one, `Identifiability` says so and
+    the interval is wide. The interval speaks of functions as smooth as the ones seen, and not of a
+    jump between the data.
+
+    Cost: ``N dim^2 (dim + m)`` a Gauss-Newton step for m inducing points times equations, some
+    hundred steps' worth in all; one to several seconds for a thousand samples.
+
+    References
+    ----------
+    Quinonero-Candela and Rasmussen, J. Mach. Learn. Res. 6, 1939 (2005). Kennedy and O'Hagan, J. R.
+    Stat. Soc. B 63, 425 (2001).
+    """
+
+    equations: tuple[str, ...] | None = None
+    columns: tuple[str, ...] | None = None
+    most: int = 30
+
+    def __post_init__(self) -> None:
+        if self.most < 2:
+            raise InvalidInput(f"most = {self.most}; expected two inducing points or more.")
+
+    def rung(self, problem: Problem) -> Rung:
+        """Hyper-parameters and orbit in turn."""
+        nodes = problem.nodes
+        equations, places = (
+            tuple(_place(name, nodes.names) for name in (chosen or nodes.names))
+            for chosen in (self.equations, self.columns)
+        )
+        orbit: Orbit | None = None
+        try:
+            p = started(problem)
+            states, noise = problem.states, problem.noise
+            for _ in range(ROUNDS):  # the last orbit that was found is the answer
+                field, w = _best(problem, equations, places, self.most, (p, states, noise))
+                orbit = settled(nodes, field, w, states, noise)
+                p, states = orbit.numbers[: field.n_known], orbit.shot.states
+                noise = orbit.noise
+        except np.linalg.LinAlgError as error:
+            if orbit is None:
+                return lacking(problem, "a Gaussian process", str(error))
+        assert orbit is not None
+        last = orbit
+        return Rung(
+            unknown="a Gaussian process",
+            orbit=orbit,
+            learned=lambda: _learned(last, equations, nodes.dim),
+            criterion=criterion(nodes, orbit.shot, float(np.log(len(nodes)))),
+            whiteness=whiteness(nodes, orbit),
+            absorbed=absorbed(orbit, len(problem.part.parameters)),
+        )
+
+
+def _place(name: str, names: tuple[str, ...]) -> int:
+    if name not in names:
+        raise InvalidInput(f"{name!r} is no column. Columns are {list(names)}.")
+    return names.index(name)
+
+
+def _best(
+    problem: Problem,
+    equations: tuple[int, ...],
+    places: tuple[int, ...],
+    most: int,
+    start: tuple[np.ndarray, np.ndarray, Noise],
+) -> tuple[PartlyKnownField, np.ndarray]:
+    """The field of the most likely hyper-parameters, and where its numbers begin."""
+    p, states, noise = start
+    rate = problem.slopes.std(axis=0)[list(equations)]
+    best: tuple[float, Any, Any] = (np.inf, None, None)
+    for length in LENGTHS:
+        basis = _kernels(states, places, most, length)
+        count = len(basis.points)
+        tables = np.zeros((count * len(equations), count, problem.nodes.dim))
+        for k, i in enumerate(equations):
+            tables[k * count + np.arange(count), np.arange(count), i] = 1.0
+        field = PartlyKnownField(problem.part, basis, tables)
+        wide = np.r_[p, np.zeros(field.n_candidates)]
+        with np.errstate(all="ignore"):
+            linear = linearised(field, wide, states, problem.nodes, noise, FlowAdvance())
+        gram, pull = linear.information, linear.score + linear.information @ wide
+        if not np.isfinite(gram).all():
+            continue
+        precision = _precision(gram, pull, len(p), count, rate)
+        value, w = _evidence(gram, pull, len(p), precision)
+        if value < best[0]:
+            prior = np.r_[np.zeros(len(p)), precision]
+            best = (value, dataclasses.replace(field, precision=prior), w)
+    if best[1] is None:
+        raise np.linalg.LinAlgError("the rates overflow around the data")
+    return best[1], best[2]
+
+
+def _precision(
+    gram: np.ndarray, pull: np.ndarray, known: int, count: int, rate: np.ndarray
+) -> np.ndarray:
+    """Of the numbers, from sizes of the process in each equation: coordinate search on a grid."""
+    sizes = rate.copy()
+    for _ in range(2):
+        for k in range(len(rate)):
+            trials = []
+            for size in SIZES * rate[k]:
+                sizes[k] = size
+                trials.append(
+                    (_evidence(gram, pull, known, np.repeat(sizes**-2.0, count))[0], size)
+                )
+            sizes[k] = min(trials)[1]
+    return np.repeat(sizes**-2.0, count)
+
+
+def _evidence(
+    gram: np.ndarray, pull: np.ndarray, known: int, precision: np.ndarray
+) -> tuple[float, np.ndarray]:
+    r"""Minus twice the log marginal likelihood up to a constant, and the most likely numbers.
+
+    :math:`-b^\top (G + \Lambda)^{-1} b + \log |G + \Lambda| - \log |\Lambda|`, the parameters of the
+    known part with a flat prior.
+    """
+    flat = FLAT * np.maximum(np.diag(gram)[:known], 1e-300)
+    whole = gram + np.diag(np.r_[flat, precision])
+    factor = cholesky(whole, lower=True)
+    half = solve_triangular(factor, pull, lower=True)
+    value = -half @ half + 2 * np.log(np.diag(factor)).sum() - np.log(precision).sum()
+    return float(value), solve_triangular(factor.T, half)
+
+
+def _kernels(states: np.ndarray, places: tuple[int, ...], most: int, length: float) -> Kernels:
+    columns = states[:, list(places)]
+    centre, scale = columns.mean(axis=0), columns.std(axis=0)
+    z = (columns - centre) / np.where(scale > 0, scale, 1.0)
+    chosen = [int(np.argmin((z**2).sum(axis=1)))]
+    distance = ((z - z[chosen[0]]) ** 2).sum(axis=1)
+    # points nearer than a fifth of the correlation length say the same
+    while len(chosen) < min(most, len(z)) and distance.max() > (0.2 * length) ** 2:
+        chosen.append(int(np.argmax(distance)))
+        distance = np.minimum(distance, ((z - z[chosen[-1]]) ** 2).sum(axis=1))
+    return Kernels(
+        places=places,
+        centre=centre,
+        scale=np.where(scale > 0, scale, 1.0),
+        points=z[chosen],
+        length=length,
+    )
+
+
+def _learned(orbit: Orbit, equations: tuple[int, ...], dim: int) -> AbstractLearned:
+    from takens.learn.partly.gaussian_rates import GaussianRates
+
+    field = orbit.field
+    basis = field.basis
+    count = len(basis.points)
+    known = field.n_known
+    weights = np.zeros((count, dim))
+    spread = np.zeros((dim, count, count))
+    prior = np.zeros(dim)
+    assert field.precision is not None
+    for k, i in enumerate(equations):
+        rows = slice(known + k * count, known + (k + 1) * count)
+        weights[:, i] = orbit.numbers[rows]
+        spread[i] = orbit.covariance[rows, rows]
+        prior[i] = 1 / field.precision[rows][0]
+    inverse = solve_triangular(basis.factor, np.eye(count), lower=True)
+    return GaussianRates(
+        weights=weights, covariance=spread, prior=prior, whitening=inverse, points=basis.points,
+        centre=basis.centre, scale=basis.scale, length=basis.length, places=basis.places,
+    )  # fmt: skip
