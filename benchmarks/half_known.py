@@ -118,13 +118,19 @@ def coverage(seeds: range) -> None:
 def flags(seeds: range) -> None:
     """What should be noticed, and what should not."""
     product = "dx/dt = a*x - b*e*x*y; dy/dt = c*x*y - d*y"
-    wrong = "dx/dt = a*x - b*x*y; dy/dt = -d*y + c*x"
-    counts = dict.fromkeys(("product", "wrong", "right"), 0)
+    prey = "dx/dt = a*x - b*y; dy/dt = c*x*y - d*y"
+    predators = "dx/dt = a*x - b*x*y; dy/dt = c*x - d*y"
+    counts = dict.fromkeys(("product", "prey", "predators", "right"), 0)
     for seed in seeds:
         data = noisy(lotka_volterra(), 0.01, seed)
         fits = {
             name: (known(text) + Nothing()).fit(data)
-            for name, text in (("product", product), ("wrong", wrong), ("right", RATES))
+            for name, text in (
+                ("product", product),
+                ("prey", prey),
+                ("predators", predators),
+                ("right", RATES),
+            )
         }
         law = fits["product"].diagnostics["law"]
         told = dict(zip(law.parameters, law.identifiability.identified, strict=True))
@@ -133,12 +139,14 @@ def flags(seeds: range) -> None:
             "b",
             "e",
         }
-        for name in ("wrong", "right"):
+        for name in ("prey", "predators", "right"):
             counts[name] += any(f.code == "residuals-remember" for f in fits[name].cautions)
     print(f"\nof {len(seeds)} records of 31 points with 1 % noise")
     print(f"exactly the product b*e called not identifiable: {counts['product']}")
-    print(f"a wrong interaction leaves residuals that are called no noise: {counts['wrong']}")
-    print(f"the right one does: {counts['right']}", flush=True)
+    print("residuals that are called no noise:")
+    print(f"  losses of prey as y in place of x*y: {counts['prey']}")
+    print(f"  gains of predators as x in place of x*y: {counts['predators']}")
+    print(f"  right equations: {counts['right']}", flush=True)
 
 
 TABLES = {"terms": terms, "coverage": coverage, "flags": flags}
