@@ -53,6 +53,7 @@ ESTIMATORS = {
     "SINDy": learn.SINDy(library=Polynomials(1)),
     "SparseMap": learn.SparseMap(library=Polynomials(1)),
     "HigherOrderSINDy": learn.HigherOrderSINDy(library=Polynomials(1)),
+    "DelaySINDy": learn.DelaySINDy(delays=(4, 12), library=Polynomials(1), n_nodes=5),
     "RationalSINDy": learn.RationalSINDy(library=Polynomials(1), below=Polynomials(1)),
     "SparseRegression": learn.SparseRegression(library=Polynomials(1)),
     "LibraryLadder": learn.LibraryLadder(),
@@ -70,6 +71,7 @@ DATA = {  # of the estimators that do not learn from the signal
     "Reduced": DECAY,
     "SparseMap": DECAY,
     "RationalSINDy": DECAY,
+    "DelaySINDy": DECAY,
     "HigherOrderSINDy": np.exp(-0.02 * np.arange(200)) * SIGNAL[:200],
     "SparseRegression": DECAY,
     "LibraryLadder": DECAY,
@@ -213,6 +215,9 @@ RESULTS = {
     "Law": lambda: learn.SINDy(library=Polynomials(1)).fit(DECAY).diagnostics["law"],
     "RegressionLaw": lambda: (
         learn.SparseRegression(library=Polynomials(1)).fit(DECAY).diagnostics["law"]
+    ),
+    "DelayScan": lambda: (
+        learn.DelaySINDy(delays=(4, 12), library=Polynomials(1)).fit(DECAY).diagnostics["scan"]
     ),
     "KramersMoyalCoefficients": lambda: learn.KramersMoyal().fit(SIGNAL).diagnostics["law"],
     "Modes": lambda: learn.modes(SIGNAL, n_modes=1),

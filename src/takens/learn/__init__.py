@@ -53,6 +53,8 @@ from takens.learn.stochastic import noise_decision as noise_decision
 from takens.learn.stochastic import transition_check as transition_check
 
 if TYPE_CHECKING:
+    from takens.learn.laws import DelayScan as DelayScan
+    from takens.learn.laws import DelaySINDy as DelaySINDy
     from takens.learn.laws import HigherOrderSINDy as HigherOrderSINDy
     from takens.learn.laws import RationalSINDy as RationalSINDy
     from takens.learn.maps import AbstractDelayMap as AbstractDelayMap
@@ -77,7 +79,7 @@ _DIFFUSIONS = ("GridDiffusion", "PolynomialDiffusion")  # likewise
 
 _PARTIAL = ("FieldData", "PDELaw", "PDETerm", "WeakPDE")  # need SciPy
 _FIELDS = ("GridPDE", "PeriodicPDE")  # need JAX
-_LAWS = ("HigherOrderSINDy", "RationalSINDy")  # need SciPy
+_LAWS = ("DelayScan", "DelaySINDy", "HigherOrderSINDy", "RationalSINDy")  # need SciPy
 _PARTLY = ("PartlyKnownFlow",)  # needs JAX
 
 

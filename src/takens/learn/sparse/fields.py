@@ -6,6 +6,7 @@ import abc
 import dataclasses
 import functools
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -146,6 +147,17 @@ class AbstractAdvance(abc.ABC):
         h: np.ndarray,
     ) -> np.ndarray:
         """The next state alone: the same numbers, at a third of the cost."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
+class AbstractWideAdvance(AbstractAdvance):
+    """To each node from several before it, so that it makes the linear problem itself."""
+
+    @abc.abstractmethod
+    def linearised(
+        self, field: AbstractField, w: np.ndarray, states: np.ndarray, nodes: Any, noise: Any
+    ) -> Any:
+        """As `takens.learn.sparse.shooting.linearised`."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)

@@ -267,9 +267,11 @@ def _improved(search: Search, found: Found) -> Found | None:
     """A fit with one term more, or with one exchanged, whose criterion is lower."""
     wide = search.field(search.terms, search.allowed)
     table = table_of(found)
-    linear = linearised(
-        wide, table.T[search.allowed.T], found.shot.states, search.nodes, found.noise, found.advance
-    )
+    start = table.T[search.allowed.T]
+    with np.errstate(all="ignore"):  # terms that stand for nothing may overflow between samples
+        linear = linearised(
+            wide, start, found.shot.states, search.nodes, found.noise, found.advance
+        )
     stands = found.support.T[search.allowed.T]
     information, score = linear.information, linear.score
     inner = inverse(information[np.ix_(stands, stands)], unknown=1e12)
@@ -277,14 +279,15 @@ def _improved(search: Search, found: Found) -> Found | None:
     across = information[np.ix_(outside, stands)]
     own = np.diag(information)[outside] - np.einsum("ij,jk,ik->i", across, inner, across)
     own = np.maximum(own, 1e-10 * np.diag(information)[outside] + 1e-300)
-    gain = (score[outside] - across @ inner @ score[stands]) ** 2 / own
+    with np.errstate(all="ignore"):  # a place to which nothing responds gains nothing
+        gain = np.nan_to_num((score[outside] - across @ inner @ score[stands]) ** 2 / own)
     value = criterion(search, found)
     places = np.argwhere(search.allowed.T)
     for place in np.argsort(-gain)[:EXCHANGES]:
         joined = np.r_[np.flatnonzero(stands), outside[place]]
         part = inverse(information[np.ix_(joined, joined)])
         now = (table.T[search.allowed.T])[joined] + part @ score[joined]
-        squares = now**2 / np.diag(part)
+        squares = now**2 / np.maximum(np.diag(part), 1e-300)
         squares[-1] = np.inf
         squares[search.forced.T[search.allowed.T][joined]] = np.inf
         weakest = int(np.argmin(squares))

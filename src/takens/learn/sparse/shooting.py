@@ -23,7 +23,12 @@ import numpy as np
 from scipy.linalg import cho_solve_banded, cholesky_banded
 
 from takens.learn.sparse.bordered import bordered
-from takens.learn.sparse.fields import AbstractAdvance, AbstractField, FlowAdvance
+from takens.learn.sparse.fields import (
+    AbstractAdvance,
+    AbstractField,
+    AbstractWideAdvance,
+    FlowAdvance,
+)
 from takens.learn.sparse.nodes import UNSEEN, Nodes
 
 STILL = 0.02  # change, in standard errors, at which the iteration has arrived
@@ -68,6 +73,8 @@ class Linear:
         Of that covariance, up to a constant that depends on the records alone.
     shift : array, shape (node, dim, 1 + p), optional
         What defects and parameters move the states by, where that is known already.
+    free : int, optional
+        Samples at which no equation ends, for each column; one for every stretch where not given.
     """
 
     tangent: np.ndarray
@@ -75,6 +82,7 @@ class Linear:
     gram: np.ndarray
     log_determinant: float
     shift: np.ndarray | None = None
+    free: int | None = None
 
     @property
     def information(self) -> np.ndarray:
@@ -122,7 +130,8 @@ class Shot:
         Of a column that is never measured it is the square of its span: nothing is known of it.
         """
         measured = nodes.measured
-        lost = (self.field.n_parameters + nodes.dim * len(nodes.stretches)) / measured.sum()
+        free = self.linear.free if self.linear.free is not None else len(nodes.stretches)
+        lost = (self.field.n_parameters + nodes.dim * free) / measured.sum()
         error = np.where(nodes.seen, nodes.values - self.states, 0.0)
         freedom = np.maximum(nodes.seen.sum(axis=0) - lost, 1.0)
         return np.where(measured, (error**2).sum(axis=0) / freedom, nodes.span**2)
@@ -156,6 +165,8 @@ def linearised(
     advance: AbstractAdvance,
 ) -> Linear:
     """Defects, sensitivities and their banded covariance around `states` and `w`."""
+    if isinstance(advance, AbstractWideAdvance):
+        return advance.linearised(field, w, states, nodes, noise)
     links, dim = len(nodes) - 1, nodes.dim
     inputs = (nodes.inputs[:-1], nodes.inputs[1:])
     start = nodes.times[:-1]
