@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import jax.numpy as jnp
 import numpy as np
+import optax
 
 from takens import algorithms
 
@@ -33,6 +34,12 @@ SYSTEMS = {
     "OptimisticDescent": (lambda: algorithms.OptimisticDescent(GAME, 0.3), [*TWO, 0.1, 0.2]),
     "ProximalPoint": (lambda: algorithms.ProximalPoint(GAME, 0.3), TWO),
     "Iteration": (lambda: algorithms.as_map(lambda s: 0.5 * jnp.sin(s), jnp.ones(2))[0], TWO),
+    "OptaxMap": (
+        lambda: algorithms.from_optax(
+            bowl, optax.adam, [0.0, 0.0], batch=TARGETS, learning_rate=0.3
+        )[0],
+        [*TWO, 0.1, 0.2, 0.3, 0.1],
+    ),
     "ExponentiatedGradient": (lambda: algorithms.ExponentiatedGradient(LOSS, 0.3), [0.3, 0.2]),
     "GaussianMixtureEM": (
         lambda: algorithms.GaussianMixtureEM(TARGETS[:, 0], jnp.array([0.4, 0.6])),

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from takens.algorithms.extrapolation import Anderson as Anderson
     from takens.algorithms.extrapolation import MinimalPolynomial as MinimalPolynomial
     from takens.algorithms.extrapolation import ReducedRank as ReducedRank
+    from takens.algorithms.from_libraries import OptaxMap as OptaxMap
+    from takens.algorithms.from_libraries import from_optax as from_optax
     from takens.algorithms.games import AbstractGamePlay as AbstractGamePlay
     from takens.algorithms.games import AlternatingDescent as AlternatingDescent
     from takens.algorithms.games import Extragradient as Extragradient
@@ -58,6 +60,7 @@ _WHERE = {
     "extrapolation": ("AbstractAcceleration", "Anderson", "MinimalPolynomial", "ReducedRank"),
     "mixing": ("Acceleration", "accelerate"),
     "curvature": ("CurvatureSpectrum", "SpectralDensity", "curvature_spectrum", "spectral_density"),
+    "from_libraries": ("OptaxMap", "from_optax"),
     "games": (
         "AbstractGamePlay",
         "AlternatingDescent",
