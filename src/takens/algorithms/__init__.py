@@ -53,6 +53,8 @@ if TYPE_CHECKING:
     from takens.algorithms.optimisers import Nesterov as Nesterov
     from takens.algorithms.optimisers import RMSProp as RMSProp
     from takens.algorithms.optimisers import StochasticGradient as StochasticGradient
+    from takens.algorithms.rates import ConvergenceRate as ConvergenceRate
+    from takens.algorithms.rates import convergence_rate as convergence_rate
     from takens.algorithms.scan import LearningRateScan as LearningRateScan
     from takens.algorithms.scan import learning_rate_scan as learning_rate_scan
 
@@ -91,6 +93,7 @@ _WHERE = {
         "RMSProp",
         "StochasticGradient",
     ),
+    "rates": ("ConvergenceRate", "convergence_rate"),
     "scan": ("LearningRateScan", "learning_rate_scan"),
     "edge": ("CriticalSharpness", "Sharpness", "critical_sharpness", "sharpness"),
 }
