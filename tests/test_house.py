@@ -46,6 +46,7 @@ OTHER_FIRST_ARGUMENT = {
     "takens.learn.simulate": "takes a learned model with its own window of the past",
     "takens.algorithms.accelerate": "takes a map in NumPy, which need not be a system",
     "takens.algorithms.as_map": "takes an update rule, which becomes a system",
+    "takens.algorithms.read_run": "reads a path",
     "takens.algorithms.from_optax": "takes a loss and an optimiser, which become a system",
     "takens.validate.default_estimators": "lists settings, no data yet",
     "takens.validate.long_run": "takes what learning returned, with its residuals",

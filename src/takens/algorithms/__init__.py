@@ -55,6 +55,9 @@ if TYPE_CHECKING:
     from takens.algorithms.optimisers import StochasticGradient as StochasticGradient
     from takens.algorithms.rates import ConvergenceRate as ConvergenceRate
     from takens.algorithms.rates import convergence_rate as convergence_rate
+    from takens.algorithms.recording import Recorder as Recorder
+    from takens.algorithms.recording import TrainingRun as TrainingRun
+    from takens.algorithms.recording import read_run as read_run
     from takens.algorithms.scan import LearningRateScan as LearningRateScan
     from takens.algorithms.scan import learning_rate_scan as learning_rate_scan
 
@@ -94,6 +97,7 @@ _WHERE = {
         "StochasticGradient",
     ),
     "rates": ("ConvergenceRate", "convergence_rate"),
+    "recording": ("Recorder", "TrainingRun", "read_run"),
     "scan": ("LearningRateScan", "learning_rate_scan"),
     "edge": ("CriticalSharpness", "Sharpness", "critical_sharpness", "sharpness"),
 }
