@@ -6,10 +6,17 @@ from scipy.integrate import solve_ivp
 from takens.core import InvalidInput, Recording, Status, Trajectory, WrongKind
 from takens.core.integrators import CLASSICAL, RungeKutta
 from takens.learn import known
-from takens.learn.partly import GaussianProcess, Ladder, MissingTerms, Nothing, profile_likelihood
+from takens.learn.partly import (
+    GaussianProcess,
+    Ladder,
+    MissingTerms,
+    Network,
+    Nothing,
+    profile_likelihood,
+)
 from takens.learn.partly.estimator import posed
 from takens.learn.partly.field import HeldField, PartlyKnownField
-from takens.learn.partly.problem import Orbit, whiteness
+from takens.learn.partly.problem import Orbit, correlation, excess
 from takens.learn.partly.structure import Conserving, Dissipative, Free, Hamiltonian, Positive
 from takens.learn.terms import Expressions, Inputs, Polynomials
 from takens.systems import HenonMap, LotkaVolterra
@@ -304,7 +311,7 @@ def test_whiteness_has_its_size():
             problem.nodes, values=good.shot.states + 0.005 * rng.normal(size=(60, 1))
         )
         found.append(
-            whiteness(nodes, Orbit(shot=good.shot, noise=good.noise, advance=good.advance))
+            correlation(nodes, Orbit(shot=good.shot, noise=good.noise, advance=good.advance))
         )
     assert 0.02 < np.mean(np.array(found) < 0.05) < 0.1
 
@@ -524,3 +531,58 @@ def test_a_process_is_told_where_it_stands():
         half.fit(record(0.01, 0))
     with pytest.raises(InvalidInput, match="most = 1"):
         GaussianProcess(most=1)
+
+
+def test_residuals_larger_than_the_data_are_rough_are_no_noise():
+    data = record(0.01, 1000)
+    wrong = known("dx/dt = a*x - b*y; dy/dt = c*x*y - d*y") + Nothing()
+    values = []
+    for half in (wrong, known(RATES) + Nothing()):
+        problem, _ = posed(half, data, 0)
+        found = half.unknown.rung(problem).orbit
+        values.append((correlation(problem.nodes, found), excess(problem.nodes, found)))
+    (wrong_correlation, wrong_excess), (_, right_excess) = values
+    assert wrong_correlation > 0.01  # 31 points alone do not show it
+    assert wrong_excess < 0.005
+    assert right_excess > 0.05
+
+
+def test_a_network_is_learned_where_no_terms_suffice():
+    half = known(LOGISTIC, fixed={"a": 1.0, "d": 0.6})
+    fit = (half + Network(terms=MissingTerms(Polynomials(2)))).fit(
+        record(0.01, 0, GRAZING, GRAZING_TIMES)
+    )
+    law, learned = fit.diagnostics["law"], fit.model.learned
+    assert law.unknown == "a network"
+    assert law.whiteness > 0.01
+    assert "network(x, y)[1]" in law.equations[1]
+    assert "no-terms" in [f.code for f in law.cautions]
+    truth = np.array([saturating(0, x) for x in GRAZING[::6]])
+    truth = truth - np.stack(
+        [GRAZING[::6, 0] * (1 - GRAZING[::6, 0] / 3), -0.6 * GRAZING[::6, 1]], 1
+    )
+    found = np.array([learned(0.0, jnp.array(x)) for x in GRAZING[::6]])
+    assert np.abs(found - truth).max() < 0.06 * np.abs(truth).max()
+    assert np.isfinite(np.asarray(learned.standard_deviation(jnp.array(GRAZING[0])))).all()
+
+
+def test_a_network_turns_into_terms_where_these_suffice():
+    fit = (known("dx/dt = 1.3*x; dy/dt = -1.8*y") + Network()).fit(record(0.005, 1))
+    law = fit.diagnostics["law"]
+    assert law.unknown == "terms of a network"
+    assert law.labels == ("x*y in dx/dt", "x*y in dy/dt")
+    with pytest.raises(InvalidInput, match="width = 0"):
+        Network(width=0)
+
+
+def test_derivatives_of_a_network():
+    from takens.learn.partly.network import HiddenUnits
+
+    rng = np.random.default_rng(0)
+    units = HiddenUnits(places=(1, 0), centre=np.ones(2), scale=np.array([0.5, 2.0]),
+                        hidden=rng.normal(size=(3, 2)), bias=rng.normal(size=3))  # fmt: skip
+    x = rng.normal(size=(5, 3))
+    for j in range(3):
+        h = 1e-6 * np.eye(3)[j]
+        change = (units(x + h) - units(x - h)) / 2e-6
+        assert np.allclose(units.jacobian(x)[:, :, j], change, atol=1e-8)

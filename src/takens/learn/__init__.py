@@ -21,6 +21,7 @@ from takens.learn.partly import Hamiltonian as Hamiltonian
 from takens.learn.partly import Identifiability as Identifiability
 from takens.learn.partly import Ladder as Ladder
 from takens.learn.partly import MissingTerms as MissingTerms
+from takens.learn.partly import Network as Network
 from takens.learn.partly import Nothing as Nothing
 from takens.learn.partly import PartlyKnownLaw as PartlyKnownLaw
 from takens.learn.partly import Positive as Positive

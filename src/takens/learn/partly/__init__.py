@@ -11,6 +11,7 @@ from takens.learn.partly.known import known as known
 from takens.learn.partly.ladder import Ladder as Ladder
 from takens.learn.partly.ladder import Rungs as Rungs
 from takens.learn.partly.law import PartlyKnownLaw as PartlyKnownLaw
+from takens.learn.partly.network import Network as Network
 from takens.learn.partly.profile import ProfileLikelihood as ProfileLikelihood
 from takens.learn.partly.profile import profile_likelihood as profile_likelihood
 from takens.learn.partly.structure import Conserving as Conserving

@@ -241,8 +241,8 @@ def _objections(
         findings.append(
             Finding(
                 code="residuals-remember",
-                text="What the orbits leave of the data is more correlated in time than noise would "
-                f"be (probability {white:.1g}).",
+                text="What the orbits leave of the data is more correlated in time, or larger, than "
+                f"noise would be (probability {white:.1g}).",
                 action="Something is missing still, or there is noise in the dynamics: intervals "
                 "are too narrow.",
                 level="serious",

@@ -143,7 +143,7 @@ class GaussianProcess(AbstractUnknown):
         """Hyper-parameters and orbit in turn."""
         nodes = problem.nodes
         equations, places = (
-            tuple(_place(name, nodes.names) for name in (chosen or nodes.names))
+            tuple(place_of(name, nodes.names) for name in (chosen or nodes.names))
             for chosen in (self.equations, self.columns)
         )
         orbit: Orbit | None = None
@@ -170,7 +170,8 @@ class GaussianProcess(AbstractUnknown):
         )
 
 
-def _place(name: str, names: tuple[str, ...]) -> int:
+def place_of(name: str, names: tuple[str, ...]) -> int:
+    """Where a column stands."""
     if name not in names:
         raise InvalidInput(f"{name!r} is no column. Columns are {list(names)}.")
     return names.index(name)
@@ -184,30 +185,44 @@ def _best(
     start: tuple[np.ndarray, np.ndarray, Noise],
 ) -> tuple[PartlyKnownField, np.ndarray]:
     """The field of the most likely hyper-parameters, and where its numbers begin."""
-    p, states, noise = start
-    rate = problem.slopes.std(axis=0)[list(equations)]
     best: tuple[float, Any, Any] = (np.inf, None, None)
     for length in LENGTHS:
-        basis = _kernels(states, places, most, length)
-        count = len(basis.points)
-        tables = np.zeros((count * len(equations), count, problem.nodes.dim))
-        for k, i in enumerate(equations):
-            tables[k * count + np.arange(count), np.arange(count), i] = 1.0
-        field = PartlyKnownField(problem.part, basis, tables)
-        wide = np.r_[p, np.zeros(field.n_candidates)]
-        with np.errstate(all="ignore"):
-            linear = linearised(field, wide, states, problem.nodes, noise, FlowAdvance())
-        gram, pull = linear.information, linear.score + linear.information @ wide
-        if not np.isfinite(gram).all():
-            continue
-        precision = _precision(gram, pull, len(p), count, rate)
-        value, w = _evidence(gram, pull, len(p), precision)
-        if value < best[0]:
-            prior = np.r_[np.zeros(len(p)), precision]
-            best = (value, dataclasses.replace(field, precision=prior), w)
+        basis = _kernels(start[1], places, most, length)
+        found = with_prior(problem, basis, len(basis.points), equations, start)
+        if found is not None and found[0] < best[0]:
+            best = found
     if best[1] is None:
         raise np.linalg.LinAlgError("the rates overflow around the data")
     return best[1], best[2]
+
+
+def with_prior(
+    problem: Problem,
+    basis: AbstractBasis,
+    count: int,
+    equations: tuple[int, ...],
+    start: tuple[np.ndarray, np.ndarray, Noise],
+) -> tuple[float, PartlyKnownField, np.ndarray] | None:
+    """Minus twice the log evidence of `count` functions in some equations, their field and numbers.
+
+    The numbers of each equation have a prior variance of their own, found by evidence.
+    """
+    p, states, noise = start
+    tables = np.zeros((count * len(equations), count, problem.nodes.dim))
+    for k, i in enumerate(equations):
+        tables[k * count + np.arange(count), np.arange(count), i] = 1.0
+    field = PartlyKnownField(problem.part, basis, tables)
+    wide = np.r_[p, np.zeros(field.n_candidates)]
+    with np.errstate(all="ignore"):
+        linear = linearised(field, wide, states, problem.nodes, noise, FlowAdvance())
+    gram, pull = linear.information, linear.score + linear.information @ wide
+    if not np.isfinite(gram).all():
+        return None
+    rate = problem.slopes.std(axis=0)[list(equations)]
+    precision = _precision(gram, pull, len(p), count, rate)
+    value, w = _evidence(gram, pull, len(p), precision)
+    prior = np.r_[np.zeros(len(p)), precision]
+    return value, dataclasses.replace(field, precision=prior), w
 
 
 def _precision(

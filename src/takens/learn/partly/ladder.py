@@ -9,6 +9,7 @@ import numpy as np
 
 from takens.core import AbstractResult, Finding, InvalidInput
 from takens.learn.partly.gaussian import GaussianProcess
+from takens.learn.partly.network import Network
 from takens.learn.partly.problem import WHITE, Problem
 from takens.learn.partly.unknown import AbstractUnknown, MissingTerms, Nothing, Rung
 
@@ -20,8 +21,9 @@ if TYPE_CHECKING:
 class Ladder(AbstractUnknown):
     """The simplest unknown part that leaves noise alone.
 
-    Each rung is fitted in turn. The first whose residuals are as correlated as noise (Ljung and
-    Box, probability above 0.01) ends the climb; where none does, the one of the lowest criterion is
+    Each rung is fitted in turn. The first whose residuals are no more correlated than noise (Ljung
+    and Box), and no larger than the differences of the data allow, ends the climb (probability above
+    0.01); where none does, the one of the lowest criterion is
     taken, with the caution that something is missing still.
 
     Parameters
@@ -38,8 +40,8 @@ class Ladder(AbstractUnknown):
     -----
     ``fit.diagnostics["rungs"]`` is a `Rungs`: every rung that was tried, and why it was left. That
     residuals are noise says that nothing more can be learned from these data, not that the unknown
-    part is the mechanism. Of records with nothing missing, 2 to 4 in a hundred are taken one rung
-    too far.
+    part is the mechanism. Of records with nothing missing, about one in a hundred is
+    taken a rung too far.
 
     References
     ----------
@@ -55,7 +57,12 @@ class Ladder(AbstractUnknown):
     ('nothing',)
     """
 
-    rungs: tuple[AbstractUnknown, ...] = (Nothing(), MissingTerms(), GaussianProcess())
+    rungs: tuple[AbstractUnknown, ...] = (
+        Nothing(),
+        MissingTerms(),
+        GaussianProcess(),
+        Network(),
+    )
 
     def __post_init__(self) -> None:
         if not self.rungs or not all(isinstance(r, AbstractUnknown) for r in self.rungs):

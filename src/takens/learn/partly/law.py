@@ -40,8 +40,8 @@ class PartlyKnownLaw(AbstractResult):
     explained : array, shape (dim,)
         Share of the variance of each column that the orbits hold.
     whiteness : float
-        Probability of residuals as correlated as these if they were noise: Ljung and Box, pooled
-        over the columns.
+        Probability of residuals as correlated as these (Ljung and Box, pooled over the columns), or
+        as large beside the sixth differences of the data, if they were noise.
     criterion : float
         Minus twice the log-likelihood plus the price of the numbers; lower is better.
     n_samples : int
@@ -108,8 +108,8 @@ class PartlyKnownLaw(AbstractResult):
             *found,
             f"Beside the known part: {self.unknown}. {self.n_samples} samples; the orbits hold at "
             f"least {float(self.explained.min()):.2%} of each variance.",
-            f"Noise left in the data: {noise}; as correlated as by chance with probability "
-            f"{self.whiteness:.2g}.",
+            f"Left of the data: {noise}; noise would be as correlated, or as large, with "
+            f"probability {self.whiteness:.2g}.",
             *(f"{finding}" for finding in self.cautions),
         ])  # fmt: skip
 
