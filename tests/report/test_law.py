@@ -192,3 +192,31 @@ def test_wrong_questions_are_refused() -> None:
         takens.discover(np.ones(50), seed=-1)
     with pytest.raises(InvalidInput, match="no column"):
         takens.discover(np.random.default_rng(0).normal(size=100), terms=("sin(nope)",))
+
+
+def test_analyse_shows_a_law_that_survives() -> None:
+    x, orbit = np.array([0.1, 0.1]), np.empty((700, 2))
+    for n in range(700):
+        orbit[n] = x
+        x = np.array([1 - 1.4 * x[0] ** 2 + x[1], 0.3 * x[0]])
+    report = takens.analyse(orbit + 0.005 * np.random.default_rng(0).normal(size=orbit.shape))
+    assert report.law.survives
+    content = report.to_dict()
+    jsonschema.validate(content, json.loads(
+        (resources.files("takens.report") / "results.schema.json").read_text(encoding="utf-8")
+    ))  # fmt: skip
+    assert {(c["equation"], c["term"]) for c in content["law"]["coefficients"]} == {
+        ("x0", "1"), ("x0", "x1"), ("x0", "x0^2"), ("x1", "x0"),
+    }  # fmt: skip
+    page = Page(report.to_html())
+    assert content["law"]["equations"][0] in " ".join(page.text)
+    assert ("law", "; ".join(content["law"]["equations"])) in report.key_numbers()
+
+
+def test_analyse_says_in_one_line_why_there_is_no_law() -> None:
+    report = takens.analyse(np.random.default_rng(0).normal(size=300), quick=True)
+    assert report.law is None
+    assert report.to_dict()["law"] == {
+        "outcome": "none", "reasons": [report.why_no_law], "equations": [], "coefficients": [],
+    }  # fmt: skip
+    assert "no rule of motion" in report.why_no_law

@@ -14,7 +14,7 @@ from takens.report.references import references_for
 if TYPE_CHECKING:
     from takens.report.result import Report
 
-FORMAT, SCHEMA_VERSION = "takens-results", "1.0"
+FORMAT, SCHEMA_VERSION = "takens-results", "1.1"
 _LONGEST = 64  # arrays above this go to results.nc only
 
 
@@ -40,6 +40,7 @@ def document(report: Report) -> dict[str, Any]:
         "analyses": {} if motion is None else _analyses(motion),
         "backtest": None if report.backtest is None else scalars(report.backtest),
         "long_run": None if report.long_run is None else scalars(report.long_run),
+        "law": _law(report),
         "gaps": [dataclasses.asdict(gap) for gap in report.gaps],
         "cautions": [dataclasses.asdict(finding) for finding in report.cautions],
         "settings": dict(report.settings),
@@ -49,6 +50,18 @@ def document(report: Report) -> dict[str, Any]:
     }
     shown: dict[str, Any] = plain(content)
     return shown
+
+
+def _law(report: Report) -> dict[str, Any] | None:
+    """The law that survives, or why there is none; None where the question was not put."""
+    judged = report.law
+    if judged is None or not judged.survives:
+        return {"outcome": "none" if judged is None else judged.outcome,
+                "reasons": [report.why_no_law], "equations": [], "coefficients": []}  # fmt: skip
+    from takens.report.law.document import coefficients
+
+    return {"outcome": judged.outcome, "reasons": list(judged.reasons),
+            "equations": list(judged.law.equations), "coefficients": coefficients(judged)}  # fmt: skip
 
 
 SECTIONS = (

@@ -14,6 +14,7 @@ from takens.report.sections import (
     backtest_section,
     data_section,
     evidence_section,
+    law_section,
     models_part,
     numbers_section,
     repeat_section,
@@ -145,6 +146,7 @@ def page(report: Report, content: dict[str, Any] | None = None) -> str:
         ("sufficiency", "Can they answer?", sufficiency_section(content)),
         ("space", "State space", space_section(content, drawn.get("space", nothing))),
         ("models", "Models", backtest_section(content, drawn.get("models", nothing))),
+        ("law", "Law", law_section(content)),
         ("cautions", "Cautions", cautions_section(content)),
         ("repeat", "Repeat", repeat_section(content)),
     ]

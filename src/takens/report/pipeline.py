@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import platform
 import time as clock
@@ -16,7 +17,7 @@ from takens.report.result import Report
 
 if TYPE_CHECKING:
     from takens.series import Motion
-    from takens.validate import Backtest, LongRun
+    from takens.validate import Backtest, LawJudgement, LongRun
 
 Progress = Callable[[float, str], None]
 
@@ -142,7 +143,9 @@ def analyse(
         progress=lambda part, what: tell(0.05 + 0.5 * part, what),
     ))  # fmt: skip
     backtest, long_run = _models(recording, motion, seed=seed, quick=quick, guarded=guarded,
-                                 tell=lambda part, what: tell(0.55 + 0.4 * part, what))  # fmt: skip
+                                 tell=lambda part, what: tell(0.55 + 0.35 * part, what))  # fmt: skip
+    tell(0.9, "equations")
+    law, why_no_law = _law(recording, motion, seed=seed, quick=quick, guarded=guarded)
     tell(1.0, "done")
     reading = {name: value for name, value in options.items() if value is not None}
     return Report(
@@ -150,6 +153,8 @@ def analyse(
         motion=motion,
         backtest=backtest,
         long_run=long_run,
+        law=law,
+        why_no_law=why_no_law,
         gaps=tuple(gaps),
         given=given,
         settings={"seed": seed, "quick": quick, "reading": reading},
@@ -190,6 +195,60 @@ def _models(
         best.learn(segments, seed=seed), segments, name=best.label, seed=seed, throw=False
     ))  # fmt: skip
     return judged, run
+
+
+LAW_ROWS = 2_000  # of the end of the longest stretch, on which equations are looked for
+LAW_SAMPLES = 500  # of these that the search uses; all are forecast from
+LAW_COLUMNS = 4
+LAW_KINDS = ("periodic", "quasiperiodic", "chaotic", "undetermined")
+
+
+def _law(
+    recording: Recording,
+    motion: Motion | None,
+    *,
+    seed: int,
+    quick: bool,
+    guarded: Callable[[str, Callable[[], Any]], Any],
+) -> tuple[LawJudgement | None, str]:
+    """A law of few terms on part of the record, judged; or why none was looked for."""
+    if motion is None or motion.kind not in LAW_KINDS or motion.status is Status.TOO_SHORT:
+        return None, "No equations were looked for: no rule of motion is established."
+    if quick:
+        return None, "No equations were looked for in this quick analysis."
+    if motion.embedding is None:
+        return None, "No equations were looked for: no state space was found."
+    from takens.data import regular_segments
+    from takens.learn import SINDy, SparseMap
+    from takens.learn.sparse.forecast import as_records
+    from takens.report.law.choice import chosen
+    from takens.validate import judge_law
+
+    segments = regular_segments(recording)
+    map_like = motion.embedding.map_like
+    if len(segments.names) > LAW_COLUMNS:
+        return None, f"No equations were looked for in {len(segments.names)} columns."
+    if len(segments.names) == 1 and not map_like:
+        return None, "No equations were looked for: one column of a flow is not its whole state."
+    part = as_records(segments)
+    longest = max(part, key=len)
+    last = slice(-LAW_ROWS, None)
+    short = Recording(records=(dataclasses.replace(
+        longest, times=longest.times[last], states=longest.states[last],
+        inputs=None if longest.inputs is None else longest.inputs[last],
+    ),))  # fmt: skip
+    choice = chosen(
+        short, segments.names, method=SparseMap if map_like else SINDy, degree=None, terms=(),
+        max_samples=LAW_SAMPLES,
+    )  # fmt: skip
+    found = guarded("equations", lambda: judge_law(
+        short, choice.finder.finders[-1], n_folds=1, n_origins=40, free_run=False, seed=seed, throw=False
+    ))  # fmt: skip
+    if found is None:
+        return None, "No equations could be looked for."
+    if found.survives:
+        return found, ""
+    return found, " ".join((found.sentence, *found.reasons[:2]))
 
 
 def _period(motion: Motion) -> float | None:

@@ -13,7 +13,7 @@ from takens.report.verdict import WITHOUT_A_RULE, Verdict, verdict_of
 
 if TYPE_CHECKING:
     from takens.series import Motion
-    from takens.validate import Backtest, LongRun
+    from takens.validate import Backtest, LawJudgement, LongRun
 
 _ON_THE_EXPONENT = ("noise-biases-exponent", "exponents-disagree")
 
@@ -32,6 +32,10 @@ class Report:
         Models judged on held-out data.
     long_run : LongRun or None
         The best model's own behaviour beside the data's.
+    law : LawJudgement or None
+        Equations of few terms on part of the record, with their judgement.
+    why_no_law : str
+        Why there is none that survives; empty where one does.
     gaps : tuple of Finding
         Questions that these data could not answer, with the reason.
     given : str
@@ -46,6 +50,8 @@ class Report:
     motion: Motion | None = None
     backtest: Backtest | None = None
     long_run: LongRun | None = None
+    law: LawJudgement | None = None
+    why_no_law: str = ""
     gaps: tuple[Finding, ...] = ()
     given: str = ""
     settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
@@ -94,6 +100,8 @@ class Report:
         rows = [(name, estimate_text(estimate)) for name, estimate in key_estimates(self)]
         if self.backtest is not None:
             rows.append(("models", self.backtest.summary().splitlines()[0]))
+        if self.law is not None and self.law.survives:
+            rows.append(("law", "; ".join(self.law.law.equations)))
         return rows
 
     def summary(self) -> str:

@@ -252,6 +252,33 @@ def backtest_section(content: dict[str, Any], figures: Markup) -> Markup:
     return tag("section", *parts, id="models")
 
 
+def law_section(content: dict[str, Any]) -> Markup:
+    """Equations of few terms, where they survive judgement; one line where none do."""
+    law = content["law"]
+    parts: list[Any] = [tag("h2", "Equations")]
+    if not law["equations"]:
+        return tag("section", *parts, tag("p", *law["reasons"]), id="law")
+    rows = [
+        (c["equation"], c["term"], number(c["value"], digits=6), interval(*c["interval"]),
+         c["unit"] or "–")
+        for c in law["coefficients"]
+    ]  # fmt: skip
+    parts += [
+        tag("p", "A law of few terms follows the end of the record to within noise and survives "
+            "judgement. ", tag("code", "takens discover"), " looks closer."),
+        equations_block(law["equations"]), bullets(law["reasons"]),
+        table(f"Coefficients, {law['coefficients'][0]['level']:.0%} intervals",
+              ("Equation of", "Term", "Value", "Interval", "Unit"), rows, numeric=(2, 3)),
+    ]  # fmt: skip
+    return tag("section", *parts, id="law")
+
+
+def equations_block(equations: list[str]) -> Markup:
+    """Equations with their error bars, one a line."""
+    block = tag("pre", tag("code", "\n".join(equations)), class_="equations")
+    return block if equations else _NOTHING
+
+
 def _skill_table(found: dict[str, Any]) -> Markup:
     """Skill against climatology at a few leads, where the arrays are short enough."""
     table_of, steps = found.get("skill_climatology"), found.get("steps")

@@ -6,7 +6,7 @@ from typing import Any
 
 from takens.report.markup import Markup, bullets, interval, number, table, tag
 from takens.report.page import caution_line
-from takens.report.sections import sentence
+from takens.report.sections import equations_block, sentence
 
 _NOTHING = Markup("")
 HEADS = {
@@ -15,13 +15,6 @@ HEADS = {
     "untested": "A law that could not be tested",
     "none": "No sparse law",
 }
-
-
-def equations_block(equations: list[str]) -> Markup:
-    """The equations with their error bars, one a line."""
-    return (
-        tag("pre", tag("code", "\n".join(equations)), class_="equations") if equations else _NOTHING
-    )
 
 
 def verdict_section(content: dict[str, Any]) -> Markup:
