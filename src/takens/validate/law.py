@@ -133,7 +133,7 @@ def judge_law(
     }
     require(fit.status, throw=throw)
     if fit.status is not Status.OK:
-        serious = tuple(str(c) for c in fit.cautions if c.level == "serious")
+        serious = tuple(c.text for c in fit.cautions if c.level == "serious")
         reasons = serious or (fit.status.value,)
         return LawJudgement(
             outcome="none", reasons=reasons, status=fit.status, cautions=fit.cautions, **common
@@ -244,7 +244,7 @@ def _decided(
     held &= useful
     reasons.append(
         f"It {'beats' if useful else 'does not beat'} persistence and climatology on held-out data "
-        f"(paired block bootstrap over {found.n_origins} origins in {found.n_folds} folds, corrected "
+        f"(paired block bootstrap over {found.n_origins} origins, corrected "
         "over models and leads, 5 % level)."
     )
     if gain.is_finite:
@@ -268,7 +268,7 @@ def _decided(
             + "; ".join(", ".join(names) for names in dict.fromkeys(terms))
             + "."
         )
-    else:
+    elif len(terms) > 1:
         reasons.append(f"The same terms were found in all {len(terms)} folds.")
     if blow_up is not None:
         reasons.append(str(blow_up))
