@@ -1,6 +1,6 @@
 """The forms of sparse regression on noisy Lorenz records, beside `SINDy`, the default of the package.
 
-    python benchmarks/regression_forms.py [--seeds 20] [--first 0] [--quick]
+    python benchmarks/regression_forms.py [--seeds 20] [--first 0] [--quick] [--only NAME ...]
 
 1,000 samples at a step of 0.01, monomials up to degree two, noise relative to the standard deviation
 of each column. For each form and noise: the share of records with exactly the true terms; of all
@@ -25,7 +25,6 @@ from takens.learn import SINDy, SparseRegression  # noqa: E402
 from takens.learn.regression import (  # noqa: E402
     STLSQ,
     BestSubset,
-    Ensemble,
     IntegralForm,
     StrongForm,
 )
@@ -34,7 +33,6 @@ METHODS: dict[str, AbstractEstimator] = {
     "`SINDy()`": SINDy(),
     "weak": SparseRegression(),
     "weak, best subset": SparseRegression(selector=BestSubset()),
-    "weak, ensemble of 100": SparseRegression(ensemble=Ensemble()),
     "weak, STLSQ 0.2": SparseRegression(selector=STLSQ(0.2)),
     "integral": SparseRegression(form=IntegralForm()),
     "strong": SparseRegression(form=StrongForm()),
@@ -72,13 +70,15 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--quick", action="store_true", help="two seeds")
+    parser.add_argument("--only", nargs="*", default=list(METHODS), choices=list(METHODS))
     given = parser.parse_args()
     seeds = range(given.first, given.first + (2 if given.quick else given.seeds))
-    for method in METHODS.values():
-        method.fit(record(0, 0.05))  # what is imported once
+    for name in given.only:
+        METHODS[name].fit(record(0, 0.05))  # what is imported once
     print("| method | noise | exactly the true terms | error | coverage | CPU s |")
     print("| --- | --- | --- | --- | --- | --- |")
-    for name, method in METHODS.items():
+    for name in given.only:
+        method = METHODS[name]
         for share in (0.01, 0.05, 0.1, 0.2):
             exact, error, cover, seconds = row(method, share, seeds)
             print(f"| {name} | {share:.0%} | {exact:.2f} | {error:.2g} | {cover:.2f} | {seconds:.2f} |",

@@ -9,6 +9,7 @@ import numpy as np
 
 from takens.core import AbstractEstimator, Finding, Fit, InvalidInput, Status
 from takens.learn.regression.constraints import AbstractConstraint, Bounds, bounds_of
+from takens.learn.regression.equations import AbstractEquations
 from takens.learn.regression.ensemble import Ensemble, Members
 from takens.learn.regression.forms import AbstractForm, AbstractRows
 from takens.learn.regression.judgement import objections, standing
@@ -145,7 +146,10 @@ class SparseRegression(AbstractEstimator["AbstractTermSystem"]):
         """Weights and law by turns, until the terms come round again."""
         n_blocks = N_BLOCKS if self.ensemble is None else self.ensemble.n_blocks
         seen: list[np.ndarray] = []
-        problem = Problem(equations=rows.equations(terms, None, n_blocks), bounds=bounds)
+        with np.errstate(over="ignore", invalid="ignore"):  # seen and refused in the next line
+            equations = rows.equations(terms, None, n_blocks)
+        _checked(equations, terms)
+        problem = Problem(equations=equations, bounds=bounds)
         table, choices = problem.chosen(self.selector)
         for _ in range(self.form.n_rounds - 1):
             seen.append(table != 0)
@@ -206,4 +210,15 @@ class SparseRegression(AbstractEstimator["AbstractTermSystem"]):
             path=tuple(p for c in choices for p in c.path),
             status=Status.NO_LAW if refused else Status.OK,
             cautions=cautions,
+        )
+
+
+def _checked(equations: AbstractEquations, terms: Terms) -> None:
+    """Refuse terms that have no value somewhere on the data: their sums have none."""
+    squares = np.diag(equations.sums()[0].spread)[: len(terms)]
+    if not np.isfinite(squares).all():
+        names = [terms.names[k] for k in np.flatnonzero(~np.isfinite(squares))]
+        raise InvalidInput(
+            f"{', '.join(names)} {'has' if len(names) == 1 else 'have'} no finite value on some "
+            "of the data. Leave out such terms, or the rows where they have none."
         )

@@ -19,6 +19,7 @@ from takens.learn.sparse.nodes import Nodes
 from takens.learn.sparse.sindy import successors
 from takens.learn.terms import Terms
 
+MOST_SUMS = 10_000_000  # numbers in the sums of all blocks together
 SHORTEST_BLOCK = 25  # rows of a block, at least: longer than residuals are correlated
 
 
@@ -80,7 +81,8 @@ class PlainRows(AbstractRows):
     def equations(self, terms: Terms, table: np.ndarray | None, n_blocks: int) -> PlainEquations:
         """One pass over the samples, a few thousand at a time."""
         count = int(self.kept.sum())
-        n_blocks = int(np.clip(count // SHORTEST_BLOCK, 1, n_blocks))
+        room = MOST_SUMS // (len(terms) + self.left.shape[1]) ** 2
+        n_blocks = int(np.clip(min(count // SHORTEST_BLOCK, room), 1, n_blocks))
         ranks = np.linspace(0, count, n_blocks + 1).astype(int)
         whole = count == len(self.kept)
         edges = ranks if whole else np.r_[np.flatnonzero(self.kept)[ranks[:-1]], len(self.kept)]

@@ -79,6 +79,15 @@ def standing(
                     action="Their coefficients are uncertain together; see the covariance.",
                 )
             )
+    if isinstance(problem.equations, WhitenedEquations) and not problem.equations.noises.any():
+        findings.append(
+            Finding(
+                code="noise-left-in",
+                text=f"{len(terms)} terms have too many products: what noise adds to them was not "
+                "taken off.",
+                action="Coefficients are drawn towards zero where noise is large. Take fewer terms.",
+            )
+        )
     if not all(choice.proven for choice in choices):
         findings.append(
             Finding(

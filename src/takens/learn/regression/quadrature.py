@@ -1,69 +1,84 @@
-"""Integrals of sampled functions over uneven times, exact for polynomials of degree five."""
+"""Integrals of sampled functions over uneven times, of as high an order as the times allow."""
 
 from __future__ import annotations
 
 import numpy as np
 
-AROUND = 6  # samples around an interval that its integral is made of
-FEWER = 4  # the same for a rougher integral, whose difference tells how good the first one is
+AROUND = 6  # samples around an interval that its integral may be made of
+STABLE = 2.5  # sum of the sizes of the weights over the step, beyond which they magnify noise
 
 
-def interval_weights(times: np.ndarray, around: int = AROUND) -> tuple[np.ndarray, np.ndarray]:
+def interval_weights(times: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     r"""Weights of neighbouring samples in the integral from each sample to the next.
 
-    The function is replaced by the polynomial through the `around` samples about each interval (at
-    an end the outermost), :math:`\int_{t_i}^{t_{i+1}} f \approx \sum_m w_{im} f(t_{c_i + m})`. The
-    error of an interval is of order ``around + 1`` in the step, even or not.
+    The function is replaced by the polynomial through the six samples about each interval (at an end
+    the outermost), :math:`\int_{t_i}^{t_{i+1}} f \approx \sum_m w_{im} f(t_{c_i + m})`. Where samples
+    lie so unevenly that the weights would magnify noise, the polynomial goes through the nearest
+    four, three or two.
 
     Parameters
     ----------
     times : array, shape (sample,)
-        At least `around`.
-    around : int
-        Even.
+        At least six.
 
     Returns
     -------
     first : array, shape (sample - 1,)
-        The first of the samples.
-    weights : array, shape (sample - 1, around)
+        The first of the six samples.
+    weights : array, shape (sample - 1, 6)
+    rougher : array, shape (sample - 1, 6)
+        Those of the polynomial through the next smaller number of samples: the difference between the
+        two integrals is more than the error of the first.
 
     Examples
     --------
-    >>> t = np.array([0.0, 0.4, 0.5, 1.1, 1.5, 1.8, 2.0])
-    >>> first, w = interval_weights(t)
-    >>> round(float((w * t[first[:, None] + np.arange(6)] ** 5).sum()), 9)
-    10.666666667
+    >>> t = np.arange(8.0)
+    >>> first, w, _ = interval_weights(t)
+    >>> round(float((w * t[first[:, None] + np.arange(6)] ** 5).sum() - 7**6 / 6), 9)
+    0.0
     """
     n = len(times)
-    first = np.clip(np.arange(n - 1) - around // 2 + 1, 0, n - around)
+    here = np.arange(n - 1)
+    first = np.clip(here - AROUND // 2 + 1, 0, n - AROUND)
+    four = np.clip(here - 1, 0, n - 4)
+    left, right = (_lagrange(times, first, np.clip(here - s, 0, n - 3), 3) for s in (1, 0))
+    smaller = np.abs(left).sum(axis=1) <= np.abs(right).sum(axis=1)
+    ladder = np.stack([
+        _lagrange(times, first, first, AROUND),
+        _lagrange(times, first, four, 4),
+        np.where(smaller[:, None], left, right),
+        _lagrange(times, first, here, 2),
+    ])  # fmt: skip
+    stable = np.abs(ladder).sum(axis=2) <= STABLE * np.diff(times)
+    stable[-1] = True
+    chosen = stable.argmax(axis=0)
+    other = np.where(chosen == len(ladder) - 1, chosen - 1, chosen + 1)
+    return first, ladder[chosen, here], ladder[other, here]
+
+
+def _lagrange(times: np.ndarray, first: np.ndarray, start: np.ndarray, count: int) -> np.ndarray:
+    """Weights of `count` samples from `start`, in their places among the six from `first`."""
+    n = len(times)
     step = np.diff(times)
-    s = (times[first[:, None] + np.arange(around)] - times[:-1, None]) / step[:, None]
-    weights = np.empty((n - 1, around))
-    powers = 1.0 / np.arange(1, around + 1)  # integrals of s^k over the interval
-    for m in range(around):
-        others = [j for j in range(around) if j != m]
-        polynomial = np.zeros((n - 1, around))  # product of (s - s_j), rising powers
+    s = (times[start[:, None] + np.arange(count)] - times[:-1, None]) / step[:, None]
+    weights = np.empty((n - 1, count))
+    powers = 1.0 / np.arange(1, count + 1)  # integrals of s^k over the interval
+    for m in range(count):
+        others = [j for j in range(count) if j != m]
+        polynomial = np.zeros((n - 1, count))  # product of (s - s_j), rising powers
         polynomial[:, 0] = 1.0
         for j in others:
-            moved = np.roll(polynomial, 1, axis=1)
-            polynomial = moved - s[:, j, None] * polynomial
+            polynomial = np.roll(polynomial, 1, axis=1) - s[:, j, None] * polynomial
         weights[:, m] = polynomial @ powers / np.prod(s[:, m, None] - s[:, others], axis=1)
-    return first, weights * step[:, None]
-
-
-def rougher(times: np.ndarray) -> np.ndarray:
-    """The weights of the rougher integral in the places of the finer one, (sample - 1, 6)."""
-    first, _ = interval_weights(times)
-    inside, few = interval_weights(times, FEWER)
-    wide = np.zeros((len(first), AROUND))
-    np.put_along_axis(wide, (inside - first)[:, None] + np.arange(FEWER), few, axis=1)
+    wide = np.zeros((n - 1, AROUND))
+    places = (start - first)[:, None] + np.arange(count)
+    np.put_along_axis(wide, places, weights * step[:, None], axis=1)
     return wide
 
 
-def sample_weights(times: np.ndarray, around: int = AROUND) -> np.ndarray:
-    """Weight of every sample in the integral over the whole stretch, (sample,)."""
-    first, weights = interval_weights(times, around)
-    total = np.zeros(len(times))
-    np.add.at(total, (first[:, None] + np.arange(around)).ravel(), weights.ravel())
-    return total
+def sample_weights(times: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Weight of every sample in the integral over the whole stretch, and in the rougher one."""
+    first, *both = interval_weights(times)
+    places = (first[:, None] + np.arange(AROUND)).ravel()
+    fine, rough = (np.bincount(places, weights.ravel(), len(times)) for weights in both)
+    return fine, rough

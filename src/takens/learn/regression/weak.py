@@ -11,13 +11,7 @@ from takens.core import Finding, InvalidInput
 from takens.learn.regression.equations import WhitenedEquations
 from takens.learn.regression.forms import AbstractForm, AbstractRows
 from takens.learn.regression.projection import Projection, projected
-from takens.learn.regression.quadrature import (
-    AROUND,
-    FEWER,
-    interval_weights,
-    rougher,
-    sample_weights,
-)
+from takens.learn.regression.quadrature import interval_weights, sample_weights
 from takens.learn.regression.samples import cut, measured_noise, pieces_of
 from takens.learn.sparse.nodes import Nodes
 from takens.learn.terms import Terms
@@ -26,6 +20,7 @@ POWER = 8  # of the bump (1 - s^2)^p
 OUT = 2.0  # deviations of the bump's spectrum at which the signal sinks into its noise
 PER_WIDTH = 6.0  # test functions for each half-width
 FEWEST = 16  # samples in a half-width: sums over fewer are no integrals to six digits
+SHORT = 8  # the same on short records, at three digits
 COARSEST = 4.0  # a step longer than a half-width over this ends a stretch
 TESTS = 250  # test functions of a piece
 FEW = 30  # test functions below which the intervals are a guess
@@ -67,7 +62,7 @@ class ProjectedRows(AbstractRows):
 
 def intervals(times: np.ndarray, rows: slice) -> Projection:
     """From each sample to the next."""
-    first, weights = interval_weights(times)
+    first, weights, rougher = interval_weights(times)
     count, width = weights.shape
     here = np.arange(count) - first  # where the sample itself stands among those around it
     outer = np.zeros_like(weights)
@@ -78,7 +73,7 @@ def intervals(times: np.ndarray, rows: slice) -> Projection:
         starts=np.arange(count + 1) * width,
         inner=weights.ravel(),
         outer=outer.ravel(),
-        rough_inner=rougher(times).ravel(),
+        rough_inner=rougher.ravel(),
         rough_outer=outer.ravel(),
     )
 
@@ -93,7 +88,7 @@ def bumps(times: np.ndarray, rows: slice, half_width: float) -> Projection:
     starts = np.r_[0, np.cumsum(lengths)]
     columns = np.arange(starts[-1]) - np.repeat(starts[:-1] - low, lengths)
     s = (times[columns] - np.repeat(centres, lengths)) / half_width
-    fine, rough = (sample_weights(times, around)[columns] for around in (AROUND, FEWER))
+    fine, rough = (weights[columns] for weights in sample_weights(times))
     base = np.maximum(1 - s**2, 0.0)
     bump, slope = base**POWER, 2 * POWER * s * base ** (POWER - 1) / half_width
     return Projection(
@@ -153,7 +148,7 @@ def weak_rows(nodes: Nodes, variance: np.ndarray, half_width: float | None) -> P
     width = automatic_width(nodes, variance) if half_width is None else half_width
     spans = np.array([nodes.times[s.stop - 1] - nodes.times[s.start] for s in nodes.stretches])
     if half_width is None:
-        width = min(width, 0.2 * float(spans.max()))
+        width = max(min(width, 0.2 * float(spans.max())), SHORT * _step(nodes))
     nodes = cut(nodes, max(width / COARSEST, LONGEST_STEP * _step(nodes)))
     spans = np.array([nodes.times[s.stop - 1] - nodes.times[s.start] for s in nodes.stretches])
     room = np.maximum(spans - 2 * width, 0.0)
@@ -190,7 +185,8 @@ def weak_rows(nodes: Nodes, variance: np.ndarray, half_width: float | None) -> P
 class IntegralForm(AbstractForm):
     r"""Integrals from sample to sample, :math:`x_{n+1} - x_n = \int_{t_n}^{t_{n+1}} \theta(x)\,dt\, w`.
 
-    The integral is that of the polynomial through the nearest six samples; noise is treated as in
+    The integral is that of the polynomial through the nearest six samples (fewer where they are very
+    uneven); noise is treated as in
     `WeakForm`, so that the sums over many samples count, not the single noisy difference. No sample
     is lost at the ends, which suits short records.
 
