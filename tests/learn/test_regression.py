@@ -317,11 +317,42 @@ def test_differences_are_of_fourth_order():
 
 
 def test_integrals_are_exact_for_polynomials():
-    t = np.cumsum(np.random.default_rng(0).uniform(0.1, 1.0, 30))
-    first, weights = interval_weights(t)
-    part = (weights * t[first[:, None] + np.arange(6)] ** 5).sum(axis=1)
-    np.testing.assert_allclose(part, np.diff(t**6) / 6, rtol=1e-8)
-    assert sample_weights(t) @ t**5 == pytest.approx((t[-1] ** 6 - t[0] ** 6) / 6, rel=1e-8)
+    t = np.cumsum(np.random.default_rng(0).uniform(0.9, 1.1, 30))
+    first, weights, rougher = interval_weights(t)
+    places = first[:, None] + np.arange(6)
+    np.testing.assert_allclose((weights * t[places] ** 5).sum(axis=1), np.diff(t**6) / 6, rtol=1e-9)
+    np.testing.assert_allclose((rougher * t[places] ** 3).sum(axis=1), np.diff(t**4) / 4, rtol=1e-9)
+    assert sample_weights(t)[0] @ t**5 == pytest.approx((t[-1] ** 6 - t[0] ** 6) / 6, rel=1e-9)
+
+
+def test_integrals_do_not_magnify_noise_where_times_cluster():
+    t = np.sort(np.random.default_rng(0).uniform(0, 20, 400))
+    first, weights, rougher = interval_weights(t)
+    assert (np.abs(weights).sum(axis=1) <= 2.5 * np.diff(t) * (1 + 1e-12)).all()
+    places = first[:, None] + np.arange(6)
+    truth = np.sin(t[1:]) - np.sin(t[:-1])
+    error = np.abs((weights * np.cos(t)[places]).sum(axis=1) - truth)
+    told = np.abs(((weights - rougher) * np.cos(t)[places]).sum(axis=1))
+    assert (error <= np.diff(t) ** 3 / 12 + 1e-12).all()  # no worse than trapezoids
+    assert np.median(error) < 1e-8
+    assert np.mean(error <= told) > 0.9
+
+
+@pytest.mark.parametrize("form", [WeakForm(), IntegralForm()], **NAME)
+def test_intervals_cover_at_random_times(form):
+    """A circle seen at 400 random times, 20 records: scores have a deviation of one."""
+    scores = []
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        t = np.sort(rng.uniform(0, 20, 400))
+        x = np.stack([np.cos(t), -np.sin(t)], axis=1) + 0.05 * rng.normal(size=(400, 2))
+        law = law_of(
+            Trajectory(times=t, states=x), library=Polynomials(1, constant=False), form=form
+        )
+        scores += [(law.coefficients[1, 0] - 1) / law.standard_errors[1, 0]]
+        scores += [(law.coefficients[0, 1] + 1) / law.standard_errors[0, 1]]
+    assert 0.6 < np.std(scores) < 1.5
+    assert abs(np.mean(scores)) < 0.6
 
 
 @pytest.mark.parametrize(
@@ -338,6 +369,14 @@ def test_integrals_are_exact_for_polynomials():
 def test_data_that_cannot_be_used_are_refused(data, message):
     with pytest.raises(InvalidInput, match=message):
         SparseRegression().fit(data)
+
+
+def test_terms_without_a_value_are_refused():
+    x = np.cos(np.arange(100.0))[:, None]
+    with pytest.raises(InvalidInput, match=r"log\(x\) has no finite value"):
+        SparseRegression(library=Expressions("log(x)", "x")).fit(x)
+    with pytest.raises(InvalidInput, match="no finite value"):
+        SparseRegression(library=Expressions("exp(x)", "x"), form=StepForm()).fit(1e4 * x)
 
 
 def test_columns_that_are_never_seen_together_are_refused():

@@ -9,8 +9,8 @@ import numpy as np
 
 from takens.core import AbstractEstimator, Finding, Fit, InvalidInput, Status
 from takens.learn.regression.constraints import AbstractConstraint, Bounds, bounds_of
-from takens.learn.regression.equations import AbstractEquations
 from takens.learn.regression.ensemble import Ensemble, Members
+from takens.learn.regression.equations import AbstractEquations
 from takens.learn.regression.forms import AbstractForm, AbstractRows
 from takens.learn.regression.judgement import objections, standing
 from takens.learn.regression.law import RegressionLaw
