@@ -146,9 +146,9 @@ class SparseRegression(AbstractEstimator["AbstractTermSystem"]):
         """Weights and law by turns, until the terms come round again."""
         n_blocks = N_BLOCKS if self.ensemble is None else self.ensemble.n_blocks
         seen: list[np.ndarray] = []
-        with np.errstate(over="ignore", invalid="ignore"):  # seen and refused in the next line
+        with np.errstate(over="ignore", invalid="ignore"):  # refused here, with their names
             equations = rows.equations(terms, None, n_blocks)
-        _checked(equations, terms)
+            _checked(equations, terms)
         problem = Problem(equations=equations, bounds=bounds)
         table, choices = problem.chosen(self.selector)
         for _ in range(self.form.n_rounds - 1):

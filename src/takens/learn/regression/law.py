@@ -59,7 +59,10 @@ class RegressionLaw(AbstractLaw):
         if self.status is not Status.OK:
             return self.status.value
         stands = int(self.support.sum())
-        doubtful = int((self.support & (self.inclusion < 0.9)).sum())
+        doubtful = [
+            f"{self.terms[k]} in {self.names[i]} ({self.inclusion[k, i]:.0%})"
+            for i, k in np.argwhere(self.support.T & (self.inclusion.T < 0.9))
+        ]
         lines = [
             *self.equations,
             f"{stands} of {self.support.size} coefficients, {self.n_samples} samples; in brackets "
@@ -67,5 +70,5 @@ class RegressionLaw(AbstractLaw):
             f"The law accounts for at least {float(self.explained.min()):.2%} of each left side.",
         ]
         if doubtful:
-            lines.append(f"{doubtful} of the terms stand in fewer than 90 % of the ensemble.")
+            lines.append(f"Selected in fewer than 90 % of the ensemble: {', '.join(doubtful)}.")
         return "\n".join(lines)
