@@ -371,6 +371,11 @@ def test_data_that_cannot_be_used_are_refused(data, message):
         SparseRegression().fit(data)
 
 
+def test_noise_that_could_not_be_taken_off_is_told(clean):
+    fit = SparseRegression(library=Polynomials(7)).fit(record(noisy(clean[:150], 0.02)))
+    assert "noise-left-in" in {f.code for f in fit.cautions}
+
+
 def test_terms_without_a_value_are_refused():
     x = np.cos(np.arange(100.0))[:, None]
     with pytest.raises(InvalidInput, match=r"log\(x\) has no finite value"):

@@ -124,10 +124,8 @@ class PlainEquations(AbstractEquations):
 
     def _scores(self, table: np.ndarray) -> np.ndarray:
         """Block sums of regressor times residual, (block, equation, term)."""
-        if len(self.blocks) == 1:
-            return np.moveaxis(self.blocks[0].scores(table), 2, 1)
-        parts = [b.scores(table[:, i : i + 1])[..., 0] for i, b in enumerate(self.blocks)]
-        return np.stack(parts, axis=1)
+        (shared,) = self.blocks
+        return np.moveaxis(shared.scores(table), 2, 1)
 
     def score_covariance(self, table: np.ndarray) -> np.ndarray:
         """Sum of the squares of the scores of blocks."""
