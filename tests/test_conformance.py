@@ -216,6 +216,9 @@ RESULTS = {
     "RegressionLaw": lambda: (
         learn.SparseRegression(library=Polynomials(1)).fit(DECAY).diagnostics["law"]
     ),
+    "Posterior": lambda: learn.posterior(
+        DECAY, learn.SINDy(library=Polynomials(1)), n_samples=20, n_draws=20
+    ),
     "DelayScan": lambda: (
         learn.DelaySINDy(delays=(4, 12), library=Polynomials(1)).fit(DECAY).diagnostics["scan"]
     ),

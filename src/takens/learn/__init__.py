@@ -57,7 +57,9 @@ if TYPE_CHECKING:
     from takens.learn.laws import DelayScan as DelayScan
     from takens.learn.laws import DelaySINDy as DelaySINDy
     from takens.learn.laws import HigherOrderSINDy as HigherOrderSINDy
+    from takens.learn.laws import Posterior as Posterior
     from takens.learn.laws import RationalSINDy as RationalSINDy
+    from takens.learn.laws import posterior as posterior
     from takens.learn.maps import AbstractDelayMap as AbstractDelayMap
     from takens.learn.maps import Frame as Frame
     from takens.learn.maps import ObservedMap as ObservedMap
@@ -80,7 +82,14 @@ _DIFFUSIONS = ("GridDiffusion", "PolynomialDiffusion")  # likewise
 
 _PARTIAL = ("FieldData", "PDELaw", "PDETerm", "WeakPDE")  # need SciPy
 _FIELDS = ("GridPDE", "PeriodicPDE")  # need JAX
-_LAWS = ("DelayScan", "DelaySINDy", "HigherOrderSINDy", "RationalSINDy")  # need SciPy
+_LAWS = (
+    "DelayScan",
+    "DelaySINDy",
+    "HigherOrderSINDy",
+    "Posterior",
+    "RationalSINDy",
+    "posterior",
+)  # need SciPy
 _PARTLY = ("PartlyKnownFlow",)  # needs JAX
 
 

@@ -33,7 +33,7 @@ FARTHEST = 64.0  # standard errors beside the delay within which its interval is
 def from_starts(
     search: Search, scan: DelayScan, advance: DelayAdvance, variance: np.ndarray, smooth: np.ndarray
 ) -> list[Found]:
-    """The fits that the starts of a scan lead to, the one of least criterion first."""
+    """The fits that the starts of a scan lead to: those at rest first, by their criterion."""
     ended: list[Found] = []
     noise = Noise(measurement=variance, dynamical=np.zeros(search.nodes.dim))
     for delay in scan.starts:
@@ -43,7 +43,7 @@ def from_starts(
             ended.append(_refined(search, exchanged(search, eliminated(search, found))))
         except np.linalg.LinAlgError:
             continue
-    return sorted(ended, key=lambda found: criterion(search, found))
+    return sorted(ended, key=lambda found: (not found.shot.converged, criterion(search, found)))
 
 
 def rivals(search: Search, ended: list[Found], estimate: Estimate) -> tuple[Finding, ...]:
@@ -52,7 +52,9 @@ def rivals(search: Search, ended: list[Found], estimate: Estimate) -> tuple[Find
     width = max(4 * estimate.standard_error, float(np.median(search.nodes.steps)))
     other = [
         delay
-        for delay in (_delay(found) for found in ended[1:] if criterion(search, found) < least)
+        for delay in (
+            _delay(f) for f in ended[1:] if f.shot.converged and criterion(search, f) < least
+        )
         if abs(delay - estimate.value) > width
     ]
     if not other:

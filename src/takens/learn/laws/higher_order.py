@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from takens.core import Finding, Fit, InvalidInput
+from takens.core import Fit, InvalidInput
 from takens.learn.laws.chain import ChainField, chain_names, derivatives
 from takens.learn.sparse.fields import FlowAdvance
-from takens.learn.sparse.law import Law
+from takens.learn.sparse.finder import Identified
 from takens.learn.sparse.nodes import Nodes, nodes_of, noise_variance
 from takens.learn.sparse.selection import Found, Search, eliminated, exchanged, fitted, price_of
 from takens.learn.sparse.shooting import Noise
 from takens.learn.sparse.sindy import MANY, AbstractSparse, marked, shortened
 from takens.learn.sparse.start import sieved, sums_of_slopes
 from takens.learn.sparse.verdict import judged
-from takens.learn.terms import AbstractLibrary, Polynomials, Terms
+from takens.learn.terms import AbstractLibrary, Polynomials
 
 if TYPE_CHECKING:
     from takens.learn.terms import TermFlow
@@ -100,16 +100,19 @@ class HigherOrderSINDy(AbstractSparse["TermFlow"]):
         """Find the equations; nothing here is random."""
         from takens.learn.terms import TermFlow
 
-        nodes, law, terms, cautions = self._identified(data)
+        found = self.identified(data)
+        nodes, law, terms = found.nodes, found.law, found.terms
         names = terms.states
         lower = tuple(zip(names, names[nodes.dim :], strict=False))
         units = nodes.units if self.order == 1 else ()
         model = TermFlow(law.coefficients, terms, velocities=lower, units=units,
                          time_unit=nodes.time_unit)  # fmt: skip
-        return Fit(model=model, diagnostics={"law": law}, status=law.status, cautions=cautions)
+        return Fit(
+            model=model, diagnostics={"law": law}, status=law.status, cautions=found.cautions
+        )
 
-    def _identified(self, data: Any) -> tuple[Nodes, Law, Terms, tuple[Finding, ...]]:
-        """The measured samples, the law, its candidates and the cautions."""
+    def identified(self, data: Any) -> Identified:
+        """The law without a system made of it; the samples are those that were measured."""
         measured, fewer = shortened(nodes_of(data), self.max_samples)
         names = chain_names(measured.names, self.order)
         terms = self.library.over(names, inputs=measured.input_names)
@@ -128,7 +131,10 @@ class HigherOrderSINDy(AbstractSparse["TermFlow"]):
         )
         found = _searched(search, variance, smooth[-1])
         law, more = judged(search, found, "flow", self.level)
-        return measured, dataclasses.replace(law, order=self.order), terms, fewer + more
+        law = dataclasses.replace(law, order=self.order)
+        return Identified(
+            nodes=measured, law=law, terms=terms, cautions=fewer + more, search=search, found=found
+        )
 
 
 def _with_derivatives(nodes: Nodes, smooth: np.ndarray, names: tuple[str, ...]) -> Nodes:

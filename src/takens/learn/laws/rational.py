@@ -12,6 +12,7 @@ from takens.learn.laws.chain import derivatives
 from takens.learn.laws.implicit import Column, beginnings
 from takens.learn.laws.quotient import QuotientField
 from takens.learn.sparse.fields import FlowAdvance
+from takens.learn.sparse.finder import Identified
 from takens.learn.sparse.law import Law
 from takens.learn.sparse.nodes import Nodes, nodes_of, noise_variance
 from takens.learn.sparse.selection import (
@@ -107,17 +108,25 @@ class RationalSINDy(AbstractSparse["RationalFlow"]):
         """Find the equations; nothing here is random."""
         from takens.learn.terms import RationalFlow
 
-        nodes, law, (upper, lower), cautions = self._identified(data)
+        found = self.identified(data)
+        nodes, law, upper = found.nodes, found.law, found.terms
+        lower = self._lower(nodes)
         model = RationalFlow(
             law.coefficients[: len(upper)], law.coefficients[len(upper) :], upper, lower,
             units=nodes.units, time_unit=nodes.time_unit,
         )  # fmt: skip
-        return Fit(model=model, diagnostics={"law": law}, status=law.status, cautions=cautions)
+        return Fit(
+            model=model, diagnostics={"law": law}, status=law.status, cautions=found.cautions
+        )
 
-    def _identified(self, data: Any) -> tuple[Nodes, Law, tuple[Terms, Terms], tuple[Finding, ...]]:
+    def _lower(self, nodes: Nodes) -> Terms:
+        return _without_constant(self.below.over(nodes.names, inputs=nodes.input_names))
+
+    def identified(self, data: Any) -> Identified:
+        """The law without a system made of it; its terms are those above the stroke."""
         nodes, fewer = shortened(nodes_of(data), self.max_samples)
         upper = self.library.over(nodes.names, inputs=nodes.input_names)
-        lower = _without_constant(self.below.over(nodes.names, inputs=nodes.input_names))
+        lower = self._lower(nodes)
         if upper.delays or lower.delays:
             raise InvalidInput("The library has delayed terms. Use `DelaySINDy` for these.")
         names = (*upper.names, *(f"/{name}" for name in lower.names))
@@ -132,7 +141,10 @@ class RationalSINDy(AbstractSparse["RationalFlow"]):
         found = _searched(search, upper, lower)
         law, more = judged(search, found, "flow", self.level)
         law = dataclasses.replace(law, terms=names, n_lower=len(lower))
-        return nodes, law, (upper, lower), fewer + more + _poles(nodes, law, lower)
+        cautions = fewer + more + _poles(nodes, law, lower)
+        return Identified(
+            nodes=nodes, law=law, terms=upper, cautions=cautions, search=search, found=found
+        )
 
 
 def _without_constant(terms: Terms) -> Terms:

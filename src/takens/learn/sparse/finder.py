@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from takens.core import AbstractEstimator, Finding, Fit
 from takens.learn.sparse.law import Law
 from takens.learn.sparse.nodes import Nodes
+from takens.learn.sparse.selection import Found, Search
 from takens.learn.terms import Terms
 
 if TYPE_CHECKING:
@@ -29,12 +30,18 @@ class Identified:
     terms : Terms
         The candidates.
     cautions : tuple of Finding
+    search : Search, optional
+        The problem that was solved.
+    found : Found, optional
+        Its solution, where there is one.
     """
 
     nodes: Nodes
     law: Law
     terms: Terms
     cautions: tuple[Finding, ...]
+    search: Search | None = None
+    found: Found | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -192,7 +192,14 @@ def _identified(
     )
     found = _searched(search, kind, advance)
     law, more = judged(search, found, kind, settings.level)
-    return Identified(nodes=nodes, law=law, terms=terms, cautions=cautions + fewer + more)
+    return Identified(
+        nodes=nodes,
+        law=law,
+        terms=terms,
+        cautions=cautions + fewer + more,
+        search=search,
+        found=found,
+    )
 
 
 def _searched(search: Search, kind: str, advance: AbstractAdvance) -> Found | None:
