@@ -23,8 +23,8 @@ class Ladder(AbstractUnknown):
 
     Each rung is fitted in turn. The first whose residuals are no more correlated than noise (Ljung
     and Box), and no larger than the differences of the data allow, ends the climb (probability above
-    0.01); where none does, the one of the lowest criterion is
-    taken, with the caution that something is missing still.
+    0.01); where none does, the one of the lowest criterion is taken, with the caution that something
+    is missing still.
 
     Parameters
     ----------
@@ -40,8 +40,8 @@ class Ladder(AbstractUnknown):
     -----
     ``fit.diagnostics["rungs"]`` is a `Rungs`: every rung that was tried, and why it was left. That
     residuals are noise says that nothing more can be learned from these data, not that the unknown
-    part is the mechanism. Of records with nothing missing, about one in a hundred is
-    taken a rung too far.
+    part is the mechanism. Of records with nothing missing, about one in a hundred is taken a rung too
+    far.
 
     References
     ----------

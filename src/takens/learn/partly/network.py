@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 STARTS = 5  # draws of the first weights
 DECAY = 1e-2  # weight of their squares beside the mean squared misfit of the slopes
+MATCHED = 1_000  # samples, evenly spread, that the hidden layer is matched to
 ROUNDS = 3  # times that the prior is found again around a better orbit
 
 
@@ -94,8 +95,8 @@ class Network(AbstractUnknown):
     enter. The hidden layer is not trained through the orbits: a Gauss-Newton step in all weights
     leaves the range in which it holds.
 
-    Cost: five searches of some seconds at a thousand samples, then as for `HalfKnown` with a number
-    for each unit and equation.
+    Cost: five searches of a fraction of a second, then as for `HalfKnown` with a number for each unit
+    and equation.
 
     References
     ----------
@@ -190,15 +191,16 @@ def _matched(
     """
     from scipy.optimize import least_squares
 
-    columns = problem.states[:, list(places)]
+    nodes, part, count = problem.nodes, problem.part, len(problem.nodes)
+    rows = np.unique(np.linspace(0, count - 1, min(count, MATCHED)).astype(int))
+    states, slopes = problem.states[rows], problem.slopes[rows]
+    columns = states[:, list(places)]
     scale = columns.std(axis=0)
     centre, scale = columns.mean(axis=0), np.where(scale > 0, scale, 1.0)
-    nodes, part = problem.nodes, problem.part
-    p = started(problem)
-    known = part.rates(problem.states, nodes.inputs, nodes.times, p)[0]
-    beside = part.sensitivities(problem.states, nodes.inputs, nodes.times, p)
-    rate = np.maximum(problem.slopes.std(axis=0), 1e-300)
-    targets = ((problem.slopes - known) / rate)[:, list(equations)]
+    at = (states, nodes.inputs[rows], nodes.times[rows], started(problem))
+    known, beside = part.rates(*at)[0], part.sensitivities(*at)
+    rate = np.maximum(slopes.std(axis=0), 1e-300)
+    targets = ((slopes - known) / rate)[:, list(equations)]
 
     def units(weights: np.ndarray) -> HiddenUnits:
         layer = weights.reshape(width, len(places) + 1)
@@ -207,7 +209,7 @@ def _matched(
         )
 
     def left(weights: np.ndarray) -> np.ndarray:
-        functions = units(weights)(problem.states)
+        functions = units(weights)(states)
         parts = []
         for k, i in enumerate(equations):
             design = np.concatenate([functions, beside[:, i] / rate[i]], axis=1)
