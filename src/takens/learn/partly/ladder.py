@@ -40,8 +40,8 @@ class Ladder(AbstractUnknown):
     -----
     ``fit.diagnostics["rungs"]`` is a `Rungs`: every rung that was tried, and why it was left. That
     residuals are noise says that nothing more can be learned from these data, not that the unknown
-    part is the mechanism. Of records with nothing missing, about one in a hundred is taken a rung too
-    far.
+    part is the mechanism. Of records with nothing missing, one to three in a hundred are taken a rung
+    too far.
 
     References
     ----------
