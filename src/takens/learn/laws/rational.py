@@ -16,7 +16,6 @@ from takens.learn.sparse.finder import Identified
 from takens.learn.sparse.law import Law
 from takens.learn.sparse.nodes import Nodes, nodes_of, noise_variance
 from takens.learn.sparse.selection import (
-    CLEARLY,
     PATIENCE,
     Found,
     Search,
@@ -30,6 +29,7 @@ from takens.learn.sparse.selection import (
 )
 from takens.learn.sparse.shooting import Noise
 from takens.learn.sparse.sindy import AbstractSparse, marked, shortened
+from takens.learn.sparse.subset import CLEARLY
 from takens.learn.sparse.verdict import judged
 from takens.learn.terms import AbstractLibrary, Polynomials, Terms
 

@@ -83,7 +83,9 @@ class SparseField(AbstractSupportedField):
 
     @functools.cached_property
     def _used(self) -> np.ndarray:
-        return np.flatnonzero(self.support.any(axis=1))
+        """Terms that stand in some equation; one, without a coefficient, where none does."""
+        used = np.flatnonzero(self.support.any(axis=1))
+        return used if len(used) else np.zeros(1, dtype=int)
 
     @functools.cached_property
     def _part(self) -> Terms:

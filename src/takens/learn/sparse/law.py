@@ -162,7 +162,7 @@ class Law(AbstractLaw):
     price : float
         What one coefficient had to be worth; see `takens.learn.SINDy`.
     path : tuple of (int, float)
-        Number of coefficients and misfit per degree of freedom along the elimination.
+        Number of coefficients and criterion of the sets of terms that were passed.
     """
 
     measurement_noise: np.ndarray

@@ -55,8 +55,8 @@ class Nodes:
 
     @property
     def steps(self) -> np.ndarray:
-        """Time from each row to the next, one where they are not linked, (node - 1,)."""
-        return np.where(self.linked, np.diff(self.times), 1.0)
+        """Time from each row to the next, zero where they are not linked, (node - 1,)."""
+        return np.where(self.linked, np.diff(self.times), 0.0)
 
     @property
     def stretches(self) -> tuple[slice, ...]:

@@ -1,4 +1,4 @@
-r"""Which terms the data support: backward elimination and exchange under the extended BIC.
+r"""Which terms the data support: sets of terms compared by the extended BIC.
 
 A coefficient costs :math:`\log N + 2 \gamma \log K` with N samples and K candidate terms (Chen and
 Chen, Biometrika 95, 759, 2008, with :math:`\gamma = 1`); it stays while the misfit, in units of the
@@ -8,6 +8,7 @@ noise variance, would rise by more without it. There is no threshold to choose.
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Callable
 
 import numpy as np
@@ -22,20 +23,21 @@ from takens.learn.sparse.nodes import FINEST, Nodes
 from takens.learn.sparse.shooting import (
     ALLOWED_BIAS,
     MOST_SUBSTEPS,
+    Linear,
     Noise,
     Shot,
+    ends_of,
     integration_bias,
-    inverse,
     linearised,
     shoot,
 )
+from takens.learn.sparse.subset import CLEARLY, Subset
 from takens.learn.terms import Terms
 
 HOPELESS = 0.1  # share of the price below which several terms may go at once
 PATIENCE = 4.0  # prices by which the criterion may rise above its least before elimination ends
-CLEARLY = 1e-3  # drop of the criterion that counts as one
 IN_PASSING = 4  # Gauss-Newton steps between two removals
-EXCHANGES = 12  # candidates that are tried again when elimination has ended
+EXCHANGES = 12  # other sets that are tried around the best so far, and how often it may change
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
@@ -75,7 +77,7 @@ class Found:
     rise : float
         That variance over the one that the fit had assumed.
     path : tuple of (int, float)
-        Number of coefficients and misfit per degree of freedom along the elimination.
+        Number of coefficients and criterion of the sets of terms that were passed.
     """
 
     shot: Shot
@@ -188,8 +190,7 @@ def eliminated(search: Search, found: Found) -> Found:
     while True:
         found = renewed(search, found)
         value = criterion(search, found)
-        freedom = max(int(search.nodes.seen.sum()) - found.shot.field.n_parameters, 1)
-        path.append((found.shot.field.n_parameters, found.shot.misfit / freedom))
+        path.append((found.shot.field.n_parameters, value))
         if value <= least:
             best, least = found, value
         if value > least + PATIENCE * search.price:
@@ -252,56 +253,72 @@ def without(support: np.ndarray, gone: np.ndarray) -> np.ndarray:
     return new
 
 
+def subset_of(
+    search: Search,
+    table: np.ndarray,
+    states: np.ndarray,
+    noise: Noise,
+    advance: AbstractAdvance,
+    ends: np.ndarray | None,
+    price: float | None = None,
+) -> tuple[Subset, Linear]:
+    """All candidates as a linear problem around a law and states.
+
+    The derivatives are those of one step from node to node; only the `ends` need be exact.
+    """
+    nodes = search.nodes
+    advance = FlowAdvance() if isinstance(advance, FlowAdvance) else advance
+    w = table.T[search.allowed.T]
+    wide = search.field(search.terms, search.allowed)
+    with np.errstate(all="ignore"):  # terms of wild states overflow, which is seen below
+        linear = linearised(wide, w, states, nodes, noise, advance, ends)
+    if not np.isfinite(linear.gram if linear.white is None else linear.white).all():
+        raise np.linalg.LinAlgError("The terms overflow at the data.")
+    count = nodes.seen.sum(axis=0)
+    subset = Subset.of(
+        linear,
+        w,
+        n_rows=int(count.sum()),
+        forced=search.forced.T[search.allowed.T],
+        price=search.price if price is None else price,
+        least=float((count * (FINEST * nodes.span) ** 2 / noise.measurement).sum()),
+    )
+    return subset, linear
+
+
 def exchanged(search: Search, found: Found) -> Found:
-    """Offer the terms that were left out once more, alone and in exchange for one that stands."""
+    """Offer the terms that were left out once more, many at once and then alone or in exchange."""
+    path = found.path
     for _ in range(EXCHANGES):
         found = refitted(search, found, found.support)  # its misfit in units of its own noise
+        path += ((found.shot.field.n_parameters, criterion(search, found)),)
         better = _improved(search, found)
         if better is None:
-            return found
-        found = eliminated(search, better)
-    return found
+            break
+        found = better
+    return dataclasses.replace(found, path=path)
 
 
 def _improved(search: Search, found: Found) -> Found | None:
-    """A fit with one term more, or with one exchanged, whose criterion is lower."""
-    wide = search.field(search.terms, search.allowed)
-    table = table_of(found)
-    start = table.T[search.allowed.T]
-    with np.errstate(all="ignore"):  # terms that stand for nothing may overflow between samples
-        linear = linearised(
-            wide, start, found.shot.states, search.nodes, found.noise, found.advance
-        )
-    stands = found.support.T[search.allowed.T]
-    information, score = linear.information, linear.score
-    inner = inverse(information[np.ix_(stands, stands)], unknown=1e12)
-    outside = np.flatnonzero(~stands)
-    across = information[np.ix_(outside, stands)]
-    own = np.diag(information)[outside] - np.einsum("ij,jk,ik->i", across, inner, across)
-    own = np.maximum(own, 1e-10 * np.diag(information)[outside] + 1e-300)
-    with np.errstate(all="ignore"):  # a place to which nothing responds gains nothing
-        gain = np.nan_to_num((score[outside] - across @ inner @ score[stands]) ** 2 / own)
+    """A fit with other terms whose criterion is lower."""
+    shot = found.shot
+    ends = None
+    if isinstance(found.advance, FlowAdvance):
+        ends = ends_of(shot.field, shot.parameters, shot.states, search.nodes, found.advance)
+    subset = subset_of(search, table_of(found), shot.states, found.noise, found.advance, ends)[0]
+    now = found.support.T[search.allowed.T]
     value = criterion(search, found)
-    places = np.argwhere(search.allowed.T)
-    for place in np.argsort(-gain)[:EXCHANGES]:
-        joined = np.r_[np.flatnonzero(stands), outside[place]]
-        part = inverse(information[np.ix_(joined, joined)])
-        now = (table.T[search.allowed.T])[joined] + part @ score[joined]
-        squares = now**2 / np.maximum(np.diag(part), 1e-300)
-        squares[-1] = np.inf
-        squares[search.forced.T[search.allowed.T][joined]] = np.inf
-        weakest = int(np.argmin(squares))
-        added = gain[place] > search.price
-        if not added and squares[weakest] >= gain[place]:
+    tried = [now]
+    for chosen in itertools.chain((subset.polished(now),), subset.neighbours(now, EXCHANGES)):
+        if any((chosen == t).all() for t in tried):
             continue
-        equation, term = places[outside[place]]
-        support = found.support.copy()
-        support[term, equation] = True
-        if not added:
-            equation, term = places[joined[weakest]]
-            support[term, equation] = False
+        tried.append(chosen)
+        support = np.zeros_like(found.support)
+        support.T[search.allowed.T] = chosen
+        table = np.zeros(support.shape)
+        table.T[search.allowed.T] = subset.solved(chosen)[0]
         try:
-            new = refitted(search, found, support)
+            new = renewed(search, refitted(search, found, support, 30, table))
         except np.linalg.LinAlgError:
             continue
         if criterion(search, new) < value - CLEARLY:

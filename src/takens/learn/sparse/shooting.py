@@ -20,7 +20,8 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
-from scipy.linalg import cho_solve_banded, cholesky_banded
+from scipy.linalg import cholesky_banded
+from scipy.linalg.lapack import dtbtrs
 
 from takens.learn.sparse.bordered import bordered
 from takens.learn.sparse.fields import (
@@ -75,6 +76,10 @@ class Linear:
         What defects and parameters move the states by, where that is known already.
     free : int, optional
         Samples at which no equation ends, for each column; one for every stretch where not given.
+    factor : array, shape (2 * dim, link * dim), optional
+        Banded Cholesky factor L of the covariance, where that exists.
+    white : array, shape (link * dim, 1 + p), optional
+        Inverse of L times defects and sensitivities, where these are all there is.
     """
 
     tangent: np.ndarray
@@ -83,6 +88,20 @@ class Linear:
     log_determinant: float
     shift: np.ndarray | None = None
     free: int | None = None
+    factor: np.ndarray | None = None
+    white: np.ndarray | None = None
+
+    def triangle(self) -> np.ndarray:
+        """A factor R of the gram matrix, :math:`R^\\top R`, with at most 1 + p rows.
+
+        From the white columns themselves, where there are such, so that it has the digits that
+        products would lose.
+        """
+        if self.white is not None:
+            return np.asarray(np.linalg.qr(self.white, mode="r"))
+        size = np.sqrt(np.maximum(np.diag(self.gram), 1e-300))
+        values, vectors = np.linalg.eigh(self.gram / np.outer(size, size))
+        return np.asarray(np.sqrt(np.maximum(values, 0.0))[:, None] * vectors.T * size)
 
     @property
     def information(self) -> np.ndarray:
@@ -163,14 +182,22 @@ def linearised(
     nodes: Nodes,
     noise: Noise,
     advance: AbstractAdvance,
+    ends: np.ndarray | None = None,
 ) -> Linear:
-    """Defects, sensitivities and their banded covariance around `states` and `w`."""
+    """Defects, sensitivities and their banded covariance around `states` and `w`.
+
+    Where the orbits end may be given, shape (link, dim), more exact than by `advance`, which then
+    serves for derivatives alone.
+    """
     if isinstance(advance, AbstractWideAdvance):
         return advance.linearised(field, w, states, nodes, noise)
     links, dim = len(nodes) - 1, nodes.dim
     inputs = (nodes.inputs[:-1], nodes.inputs[1:])
     start = nodes.times[:-1]
     moved, tangent, response = advance(field, w, states[:-1], inputs, start, nodes.steps)
+    moved = moved if ends is None else ends
+    broken = ~nodes.linked
+    tangent = np.where(broken[:, None, None], 0.0, tangent)
     error = nodes.values - states
     defect = states[1:] - moved + error[1:] - np.einsum("nij,nj->ni", tangent, error[:-1])
     variance = noise.of_samples(nodes)
@@ -181,7 +208,6 @@ def linearised(
     diagonal = np.arange(dim)
     own[:, diagonal, diagonal] += variance[1:] + noise.dynamical * nodes.steps[:, None]
     next_ = -variance[1:-1, :, None] * np.swapaxes(tangent[1:], 1, 2)
-    broken = ~nodes.linked
     own[broken] = np.diag(noise.measurement)
     next_[broken[:-1] | broken[1:]] = 0.0
     defect[broken] = 0.0
@@ -194,13 +220,21 @@ def linearised(
             band[dim + k - i, i : (links - 1) * dim : dim] = next_[:, i, k]
     factor = cholesky_banded(band, lower=True, check_finite=False, overwrite_ab=True)
     columns = np.concatenate([defect.reshape(-1, 1), -response.reshape(links * dim, -1)], axis=1)
-    weighted = cho_solve_banded((factor, True), columns, check_finite=False)
+    white = whitened(factor, columns)
     return Linear(
         tangent=tangent,
-        weighted=weighted,
-        gram=_with_prior(columns.T @ weighted, field, w),
+        weighted=whitened(factor, white, back=True),
+        gram=_with_prior(white.T @ white, field, w),
         log_determinant=2 * float(np.log(factor[0]).sum()),
+        factor=factor,
+        white=white if field.precision is None else None,
     )
+
+
+def whitened(factor: np.ndarray, columns: np.ndarray, *, back: bool = False) -> np.ndarray:
+    """The inverse of a banded triangular factor, or of its transpose, times columns."""
+    found, _ = dtbtrs(factor, columns, uplo="L", trans="T" if back else "N")
+    return np.asarray(found)
 
 
 def _with_prior(gram: np.ndarray, field: AbstractField, w: np.ndarray) -> np.ndarray:
@@ -317,26 +351,50 @@ def _newton(
     move = inverse(linear.information) @ linear.score
     if linear.shift is not None:
         return move, linear.shift[:, :, 0] + linear.shift[:, :, 1:] @ move
-    pull = (linear.weighted[:, 0] + linear.weighted[:, 1:] @ move).reshape(-1, nodes.dim)
-    back = np.zeros_like(states)
+    return move, nodes.values - variance * upon_nodes(linear, pulled(linear, move)) - states
+
+
+def pulled(linear: Linear, move: np.ndarray) -> np.ndarray:
+    """Inverse covariance times the defects after a change of the parameters, (link, dim)."""
+    found = linear.weighted[:, 0] + linear.weighted[:, 1:] @ move
+    return np.asarray(found.reshape(-1, linear.tangent.shape[2]))
+
+
+def upon_nodes(linear: Linear, pull: np.ndarray) -> np.ndarray:
+    """The transposed derivative of the defects by the errors, times one number for each defect."""
+    back = np.zeros((len(pull) + 1, pull.shape[1]))
     back[1:] += pull
     back[:-1] -= np.einsum("nij,ni->nj", linear.tangent, pull)
-    return move, nodes.values - variance * back - states
+    return back
+
+
+def ends_of(
+    field: AbstractField,
+    w: np.ndarray,
+    states: np.ndarray,
+    nodes: Nodes,
+    advance: AbstractAdvance,
+) -> np.ndarray:
+    """Where the orbit from each node is at the time of the next, (link, dim).
+
+    Raises
+    ------
+    numpy.linalg.LinAlgError
+        If it leaves the numbers.
+    """
+    inputs = (nodes.inputs[:-1], nodes.inputs[1:])
+    with np.errstate(all="ignore"):  # a wild fit overflows, and is then not accepted
+        ends = advance.states(field, w, states[:-1], inputs, nodes.times[:-1], nodes.steps)
+    if not np.isfinite(ends[nodes.linked]).all():
+        raise np.linalg.LinAlgError("The rule overflows between two samples.")
+    return ends
 
 
 def integration_bias(shot: Shot, nodes: Nodes, advance: FlowAdvance) -> np.ndarray:
     """What twice as many substeps would change the parameters by, to first order, (p,)."""
     finer = FlowAdvance(substeps=2 * advance.substeps)
-    inputs = (nodes.inputs[:-1], nodes.inputs[1:])
-    x, t, h = shot.states[:-1], nodes.times[:-1], nodes.steps
-    with np.errstate(all="ignore"):  # a wild fit overflows, and is then not accepted
-        moved = [
-            step(shot.field, shot.parameters, x, inputs, t, h, derivatives=False)[0]
-            for step in (advance, finer)
-        ]
-        change = np.where(nodes.linked[:, None], moved[0] - moved[1], 0.0)
-    if not np.isfinite(change).all():
-        raise np.linalg.LinAlgError("The rule overflows between two samples.")
+    ends = [ends_of(shot.field, shot.parameters, shot.states, nodes, a) for a in (advance, finer)]
+    change = np.where(nodes.linked[:, None], ends[0] - ends[1], 0.0)
     return np.asarray(
         inverse(shot.linear.information) @ (-shot.linear.weighted[:, 1:].T @ change.reshape(-1))
     )

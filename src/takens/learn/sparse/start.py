@@ -60,6 +60,15 @@ def _spline(t: np.ndarray, y: np.ndarray, variance: np.ndarray) -> tuple[np.ndar
     return z, CubicSpline(t, z)(t, 1)
 
 
+def started(nodes: Nodes, measurement: np.ndarray, kind: str) -> tuple[np.ndarray, np.ndarray]:
+    """States and left sides to begin with: smoothed data and slopes, or the data and the next."""
+    if kind == "flow":
+        return smoothed(nodes, Noise(measurement=measurement, dynamical=np.zeros(nodes.dim)))
+    targets = nodes.values.copy()
+    targets[:-1][nodes.linked] = nodes.values[1:][nodes.linked]
+    return nodes.values, targets
+
+
 def sieved(values: np.ndarray, targets: np.ndarray, search: Search) -> np.ndarray:
     """Terms that ordinary least squares keeps, equation by equation, (term, dim).
 
