@@ -60,6 +60,9 @@ ESTIMATORS = {
     "LawForecast": learn.LawForecast(finder=learn.SINDy(library=Polynomials(1))),
     "HalfKnown": learn.known("dx/dt = -k*x") + learn.MissingTerms(Polynomials(2)),
     "WeakPDE": learn.WeakPDE(degree=2, order=2, periodic=True),
+    "DelayCoordinates": learn.DelayCoordinates(
+        estimator=learn.SINDy(library=Polynomials(1)), window=8, n_modes=1
+    ),
     "Reduced": learn.Reduced(estimator=learn.SINDy(library=Polynomials(1)), n_modes=1),
     "DiffusionLaw": learn.DiffusionLaw(degree=2, noise_degree=0),
 }
@@ -69,6 +72,7 @@ DATA = {  # of the estimators that do not learn from the signal
     "HalfKnown": DECAY,
     "SINDy": DECAY,
     "Reduced": DECAY,
+    "DelayCoordinates": np.exp(-0.05 * np.arange(80.0)),
     "SparseMap": DECAY,
     "RationalSINDy": DECAY,
     "DelaySINDy": DECAY,

@@ -30,6 +30,7 @@ from takens.learn.partly import Rungs as Rungs
 from takens.learn.partly import known as known
 from takens.learn.partly import profile_likelihood as profile_likelihood
 from takens.learn.persistence import Persistence as Persistence
+from takens.learn.reconstruction import DelayCoordinates as DelayCoordinates
 from takens.learn.reduction import Modes as Modes
 from takens.learn.reduction import Reduced as Reduced
 from takens.learn.reduction import modes as modes
