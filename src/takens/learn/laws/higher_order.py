@@ -14,7 +14,7 @@ from takens.learn.sparse.finder import Identified
 from takens.learn.sparse.nodes import Nodes, nodes_of, noise_variance
 from takens.learn.sparse.selection import Found, Search, eliminated, exchanged, fitted, price_of
 from takens.learn.sparse.shooting import Noise
-from takens.learn.sparse.sindy import MANY, AbstractSparse, marked, shortened
+from takens.learn.sparse.sindy import AbstractSparse, marked, shortened
 from takens.learn.sparse.start import sieved, sums_of_slopes
 from takens.learn.sparse.verdict import judged
 from takens.learn.terms import AbstractLibrary, Polynomials
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from takens.learn.terms import TermFlow
 
 HIGHEST = 6
+MANY = 60  # coefficients beyond which slopes choose those to begin with
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from takens.learn.terms import TermFlow, TermMap
 
 Model = TypeVar("Model")
-MANY = 60  # coefficients beyond which slopes choose those to begin with
 PIECE = 2_000  # rows of a stretch taken from a record that is too long
 
 
