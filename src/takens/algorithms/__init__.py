@@ -9,6 +9,9 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from takens.algorithms.advice import GameAnalysis as GameAnalysis
+    from takens.algorithms.advice import MethodAdvice as MethodAdvice
+    from takens.algorithms.advice import game_analysis as game_analysis
     from takens.algorithms.curvature import CurvatureSpectrum as CurvatureSpectrum
     from takens.algorithms.curvature import SpectralDensity as SpectralDensity
     from takens.algorithms.curvature import curvature_spectrum as curvature_spectrum
@@ -62,6 +65,7 @@ if TYPE_CHECKING:
     from takens.algorithms.scan import learning_rate_scan as learning_rate_scan
 
 _WHERE = {
+    "advice": ("GameAnalysis", "MethodAdvice", "game_analysis"),
     "extrapolation": ("AbstractAcceleration", "Anderson", "MinimalPolynomial", "ReducedRank"),
     "mixing": ("Acceleration", "accelerate"),
     "curvature": ("CurvatureSpectrum", "SpectralDensity", "curvature_spectrum", "spectral_density"),
