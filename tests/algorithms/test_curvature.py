@@ -124,6 +124,41 @@ def test_tracking_takes_one_product_a_step():
     assert all(close[50:])
 
 
+def polynomial_net(optimiser, *settings, n_steps):
+    """Ratio of sharpness to threshold along the end of a run on twenty points."""
+    x = np.linspace(-1, 1, 20)
+    y = 8 * x**4 - 8 * x**2 + 1
+    rng = np.random.default_rng(0)
+    start = {
+        "in": rng.uniform(-1, 1, 50), "bias": np.zeros(50),
+        "out": rng.uniform(-1, 1, 50) / 50**0.5, "offset": 0.0,
+    }  # fmt: skip
+
+    def net(w, data):
+        hidden = jnp.tanh(data[0][:, None] * w["in"] + w["bias"])
+        return 0.5 * jnp.mean((hidden @ w["out"] + w["offset"] - data[1]) ** 2)
+
+    system = optimiser(algorithms.Loss.of(net, start, (x, y)), *settings)
+    orbit = dynamics.trajectory(
+        system, system.start(start), np.r_[0, np.linspace(0.75, 1.0, 12) * n_steps].astype(int)
+    )
+    found, ratios = None, []
+    for n, state in zip(orbit.times[1:], orbit.states[1:], strict=True):
+        found = algorithms.sharpness(system, state, n=int(n), previous=found)
+        ratios.append(found.ratio.value)
+    return float(np.median(ratios))
+
+
+def test_training_settles_at_the_edge_of_its_optimiser():
+    assert polynomial_net(algorithms.GradientDescent, 0.4, n_steps=12_000) == pytest.approx(
+        1, abs=0.03
+    )
+    assert polynomial_net(algorithms.HeavyBall, 0.3, 0.5, n_steps=12_000) == pytest.approx(
+        1, abs=0.03
+    )
+    assert polynomial_net(algorithms.GradientDescent, 0.02, n_steps=4000) < 0.5  # far from its own
+
+
 def test_the_metric_of_adam_is_that_of_a_frozen_step():
     adam = algorithms.Adam(LOSS, 0.01)
     state = dynamics.trajectory(adam, adam.start(TWO), [0, 30]).states[-1]
