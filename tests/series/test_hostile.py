@@ -114,3 +114,22 @@ def test_settings_of_the_wrong_kind_are_refused(name, setting, kind):
 def test_delays_that_are_none(delays):
     with pytest.raises(InvalidInput, match="delay"):
         series.delay_coordinates(X, delays)
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda x: series.multiscale_entropy(x, scales=2.5),
+        lambda x: series.multiscale_entropy(x, scales=[1, 2.5]),
+        lambda x: series.multiscale_entropy(x, scales=[np.nan]),
+        lambda x: series.multiscale_entropy(x, scales=[10**12]),
+        lambda x: series.multiscale_entropy(x, scales=[300]),
+        lambda x: series.cross_prediction(x, n_segments=10**9),
+        lambda x: series.cross_prediction(x, n_reassignments=10**12),
+        lambda x: series.noise_level(x, dimension=10**9),
+        lambda x: series.local_dimension(x, theiler=-5),
+    ],
+)
+def test_enormous_and_broken_settings_are_refused_at_once(ask):
+    with pytest.raises(InvalidInput):
+        ask(np.random.default_rng(0).normal(size=250))

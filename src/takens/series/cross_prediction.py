@@ -227,14 +227,14 @@ def _matrix(
 
 
 def _checked(n_segments: int, dimension: int, n_neighbours: int, n_reassignments: int) -> None:
-    for name, value, least in (
-        ("n_segments", n_segments, 2),
-        ("dimension", dimension, 1),
-        ("n_neighbours", n_neighbours, 1),
-        ("n_reassignments", n_reassignments, 19),
+    for name, value, least, most in (
+        ("n_segments", n_segments, 2, 100),
+        ("dimension", dimension, 1, 100),
+        ("n_neighbours", n_neighbours, 1, 1000),
+        ("n_reassignments", n_reassignments, 19, 100_000),
     ):
-        if value < least:
-            raise InvalidInput(f"{name} = {value}; at least {least} is needed.")
+        if not least <= value <= most:
+            raise InvalidInput(f"{name} = {value}; at least {least} and at most {most} is needed.")
 
 
 def _positive(**settings: int | None) -> None:

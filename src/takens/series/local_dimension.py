@@ -283,6 +283,8 @@ def local_dimension(
     >>> bool(1.85 < found.dimension.value < 2.15), bool(found.extremal_index.value > 0.95)
     (True, True)
     """
+    if theiler is not None and theiler < 0:
+        raise InvalidInput(f"theiler = {theiler}; expected a number of samples, 0 or more.")
     if not 0.5 < quantile < 1:
         raise InvalidInput(f"quantile = {quantile!r}; expected a number between 0.5 and 1.")
     view = observable(data)

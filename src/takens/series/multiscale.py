@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 Measure = Literal["sample", "fuzzy", "permutation"]
 
 _LEAST = 100  # coarse samples below which a scale has no answer
+_MOST_SCALES = 10_000
 _MOST = {"sample": 200_000, "fuzzy": 20_000}
 
 
@@ -163,6 +164,21 @@ def _patterns_at(
     )[0]
 
 
+def _scales(scales: Any) -> np.ndarray:
+    """The scales that were asked for, whole and positive."""
+    try:
+        given = np.asarray(scales, dtype=float)
+    except (TypeError, ValueError):
+        given = np.empty(0)
+    if given.ndim > 1 or not given.size or not np.all((given >= 1) & (given == np.round(given))):
+        raise InvalidInput(
+            f"scales = {scales!r}; expected positive numbers of samples, whole ones."
+        )
+    if np.max(given) > _MOST_SCALES:
+        raise InvalidInput(f"scales = {scales!r}; expected no more than {_MOST_SCALES} samples.")
+    return np.arange(1, int(given) + 1) if given.ndim == 0 else given.astype(int)
+
+
 @checked
 def multiscale_entropy(
     data: Any,
@@ -235,9 +251,7 @@ def multiscale_entropy(
     """
     if measure not in ("sample", "fuzzy", "permutation"):
         raise InvalidInput(f"measure = {measure!r}; expected 'sample', 'fuzzy' or 'permutation'.")
-    wanted = np.arange(1, scales + 1) if isinstance(scales, int) else np.asarray(scales, dtype=int)
-    if not wanted.size or wanted.min() < 1:
-        raise InvalidInput(f"scales = {scales}; expected positive numbers of samples.")
+    wanted = _scales(scales)
     if measure == "permutation":
         check_pattern(order, delay)
     else:
@@ -245,6 +259,10 @@ def multiscale_entropy(
     if measure == "fuzzy" and dimension < 2:
         raise InvalidInput(f"dimension = {dimension}; fuzzy templates less their mean need 2.")
     view = observable(data)
+    if wanted.max() > view.n_samples:
+        raise InvalidInput(
+            f"A scale of {wanted.max()} samples was asked of {view.n_samples}. Give smaller ones."
+        )
     columns, spread = first_component(view)
     radius = tolerance * spread
     estimates = tuple(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from takens.core import AbstractResult, Estimate, Finding, Status, require
+from takens.core import AbstractResult, Estimate, Finding, InvalidInput, Status, require
 from takens.series.gate import gate
 from takens.series.observable import neighbours, observable
 from takens.series.prediction import Coordinates, as_estimate, coordinates
@@ -22,6 +22,7 @@ _MAX_LIBRARY = 20_000
 _MIN_VECTORS = 300
 _RADII = np.geomspace(0.005, 3, 64)
 _HALF_WINDOW = 3  # radii on either side of a slope
+_MOST_DIMENSION = 100
 _EXTRA = 4  # coordinates added to the delay vector to see noise fill them
 _MIN_PAIRS = 100
 _TRACE = 0.15  # slope per coordinate below which noise has left none
@@ -376,6 +377,8 @@ def noise_level(
     >>> 0.04 < found.share.value < 0.06
     True
     """
+    if dimension is not None and not 1 <= dimension <= _MOST_DIMENSION:
+        raise InvalidInput(f"dimension = {dimension}; expected 1 to {_MOST_DIMENSION}.")
     view = observable(data)
     at = coordinates(view, dimension, delay)
     series = tuple(part[:, 0] for part in view.gapped)
