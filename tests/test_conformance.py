@@ -53,7 +53,7 @@ ESTIMATORS = {
     "SINDy": learn.SINDy(library=Polynomials(1)),
     "SparseMap": learn.SparseMap(library=Polynomials(1)),
     "HigherOrderSINDy": learn.HigherOrderSINDy(library=Polynomials(1)),
-    "DelaySINDy": learn.DelaySINDy(delays=(4, 12), library=Polynomials(1), n_nodes=5),
+    "DelaySINDy": learn.DelaySINDy(delays=(5, 9), library=Polynomials(1), n_nodes=5),
     "RationalSINDy": learn.RationalSINDy(library=Polynomials(1), below=Polynomials(1)),
     "SparseRegression": learn.SparseRegression(library=Polynomials(1)),
     "LibraryLadder": learn.LibraryLadder(),
@@ -67,6 +67,10 @@ ESTIMATORS = {
     "DiffusionLaw": learn.DiffusionLaw(degree=2, noise_degree=0),
 }
 DECAY = np.exp(-0.05 * np.arange(80.0)) + 0.01 * RNG.normal(size=80)
+# what a negative feedback of six or seven samples ago does, seen with a little noise
+SWING = np.exp(-0.005 * np.arange(80.0)) * np.cos(0.25 * np.arange(80.0)) + 0.01 * RNG.normal(
+    size=80
+)
 DATA = {  # of the estimators that do not learn from the signal
     "WeakPDE": HEAT,
     "HalfKnown": DECAY,
@@ -75,7 +79,7 @@ DATA = {  # of the estimators that do not learn from the signal
     "DelayCoordinates": np.exp(-0.05 * np.arange(80.0)),
     "SparseMap": DECAY,
     "RationalSINDy": DECAY,
-    "DelaySINDy": DECAY,
+    "DelaySINDy": SWING,
     "HigherOrderSINDy": np.exp(-0.02 * np.arange(200)) * SIGNAL[:200],
     "SparseRegression": DECAY,
     "LibraryLadder": DECAY,
@@ -224,7 +228,7 @@ RESULTS = {
         DECAY, learn.SINDy(library=Polynomials(1)), n_samples=20, n_draws=20
     ),
     "DelayScan": lambda: (
-        learn.DelaySINDy(delays=(4, 12), library=Polynomials(1)).fit(DECAY).diagnostics["scan"]
+        learn.DelaySINDy(delays=(5, 9), library=Polynomials(1)).fit(SWING).diagnostics["scan"]
     ),
     "KramersMoyalCoefficients": lambda: learn.KramersMoyal().fit(SIGNAL).diagnostics["law"],
     "Modes": lambda: learn.modes(SIGNAL, n_modes=1),
