@@ -118,6 +118,8 @@ def test_tracking_takes_one_product_a_step():
         used.append(tracked.n_products)
         exact = np.linalg.eigvalsh(np.asarray(hessian(x)))[-1]
         close.append(abs(tracked.value.value / exact - 1) < 1e-2)
+        bounded = np.isfinite(tracked.value.interval).all()
+        assert bounded == (tracked.value.method == "residual")
     assert np.median(used) == 1
     assert np.mean(used) < 2.5
     assert np.mean(close) > 0.9  # a mode from elsewhere comes to lead, and is met at the next check

@@ -157,8 +157,8 @@ def sharpness(
     each optimiser. For stochastic gradients the full-batch ratio may stay well below one though the
     run is limited by noise. A flat direction has the multiplier one and says nothing about stability.
 
-    Followed, the value is up to a step old, and a mode that rises out of sight is met at the next
-    check at latest.
+    Followed, the value is up to a step old, every second one then without an interval, and a mode that
+    rises out of sight is met at the next check at latest.
 
     Cost: some 10 to 30 products of two gradients each; one where `previous` still serves, and memory
     for eight vectors more.
@@ -219,7 +219,7 @@ def _followed(
                 np.concatenate([images, operator(beside)[None]]),
             )
             return _judged(system, float(values[0]), previous.residual, modes, images,
-                           turn=turn, steady=False, n_products=1)  # fmt: skip
+                           turn=turn, steady=False, n_products=1, fresh=False)  # fmt: skip
     images[0] = operator(modes[0])
     value = float(modes[0] @ images[0])
     residual = float(np.linalg.norm(images[0] - value * modes[0]))
@@ -262,13 +262,16 @@ def _judged(
     turn: int,
     steady: bool,
     n_products: int,
+    fresh: bool = True,
 ) -> Sharpness:
     threshold = float(system.threshold())
-    reach = value, value + residual
+    # A product of an earlier state bounds nothing in this one: the value then has no interval.
+    reach = (value, value + residual) if fresh else (np.nan, np.nan)
+    method = "residual" if fresh else "products of earlier states"
 
     def estimate(scale: float) -> Estimate:
         interval = (reach[0] / scale, reach[1] / scale)
-        return Estimate(value=value / scale, interval=interval, level=1.0, method="residual")
+        return Estimate(value=value / scale, interval=interval, level=1.0, method=method)
 
     return Sharpness(
         value=estimate(1.0), threshold=threshold, ratio=estimate(threshold),

@@ -164,9 +164,9 @@ def convergence_rate(data: Any, *, tol: float = 1e-3, throw: bool = True) -> Con
         )  # fmt: skip
     # What the windows differ by is bias of modes that still fade: the truth lies beyond the last of
     # them as often as between them, so their range is widened by itself on both sides. A quarter of
-    # what the last rank changed stands for the ranks that were not taken: biases were an eighth of it
-    # at most where the limit was known. Rounding, and what no rank holds, move a multiplier by about
-    # the residual over the root of the rows.
+    # what the last rank changed stands for the ranks that were not taken: where the limit was known and
+    # an interval had missed it, the bias was some eighth of that change. Rounding, and what no rank
+    # holds, move a multiplier by about the residual over the root of the rows.
     loose = float(np.median([t[2] / np.sqrt(t[0]) for t in good]))
     reach = high - low + 2 * loose + 0.25 * _last_gain(tried) + 1e-9
     low, high = max(low - reach, 0.0), high + reach
