@@ -57,6 +57,7 @@ ESTIMATORS = {
     "RationalSINDy": learn.RationalSINDy(library=Polynomials(1), below=Polynomials(1)),
     "SparseRegression": learn.SparseRegression(library=Polynomials(1)),
     "LibraryLadder": learn.LibraryLadder(),
+    "OrderLadder": learn.OrderLadder(),
     "LawForecast": learn.LawForecast(finder=learn.SINDy(library=Polynomials(1))),
     "HalfKnown": learn.known("dx/dt = -k*x") + learn.MissingTerms(Polynomials(2)),
     "WeakPDE": learn.WeakPDE(degree=2, order=2, periodic=True),
@@ -83,6 +84,7 @@ DATA = {  # of the estimators that do not learn from the signal
     "HigherOrderSINDy": np.exp(-0.02 * np.arange(200)) * SIGNAL[:200],
     "SparseRegression": DECAY,
     "LibraryLadder": DECAY,
+    "OrderLadder": DECAY,
     "LawForecast": DECAY,
 }
 RESULTS = {

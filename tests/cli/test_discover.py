@@ -103,3 +103,26 @@ def test_wrong_questions_end_with_their_code(here, arguments, code, says) -> Non
     assert result.exit_code == code, result.output
     assert says in flat(result.stderr + result.stdout)
     assert "Traceback" not in result.output
+
+
+def test_a_record_of_positions_gets_a_law_of_second_order(here) -> None:
+    times = 0.1 * np.arange(400)
+    well = solve_ivp(
+        lambda t, x: [x[1], x[0] - x[0] ** 3 - 0.02 * x[1]], (0, times[-1]), [1.5, 1.0],
+        t_eval=times, rtol=1e-9, atol=1e-9,
+    ).y[0]  # fmt: skip
+    well += 0.02 * np.random.default_rng(0).normal(size=len(times))
+    write(here / "well.csv", "t,q", np.column_stack([times, well]))
+    result = runner.invoke(app, ["discover", "well.csv", "--time", "t", "--kind", "second-order",
+                                 "--degree", "3", "--output", "out"])  # fmt: skip
+    assert result.exit_code == 0, result.output
+    assert "d^2q/dt^2" in flat(result.stdout)
+    found = json.loads((here / "out" / "results.json").read_text())
+    assert found["verdict"]["kind"] == "survives"
+    assert found["order"] == 2
+    assert found["choice"]["kind"] == "second-order"
+    assert "--kind second-order" in found["command"]
+    law = load(here / "out" / "law.json")
+    assert law.velocities == (("q", "dq"),)
+    source = (here / "out" / "law.py").read_text()
+    assert "dq" in source

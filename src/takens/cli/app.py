@@ -106,10 +106,11 @@ def _options(
 
 
 class Kind(enum.StrEnum):
-    """What equations are to be: rates of change, or next values."""
+    """What equations are to be: rates of change, next values, or second derivatives."""
 
     flow = "flow"
     map = "map"
+    second = "second-order"
 
 
 def analyse(
@@ -201,7 +202,11 @@ def discover(
         str | None, typer.Option("--time-unit", metavar="UNIT", help="The unit of time.")
     ] = None,
     kind: Annotated[
-        Kind | None, typer.Option(help="Rates of change or next values; from the sampling if not.")
+        Kind | None,
+        typer.Option(
+            help="Rates of change, next values, or second derivatives of "
+            "positions; from the data if not."
+        ),
     ] = None,
     degree: Annotated[
         int | None,
@@ -237,9 +242,9 @@ def discover(
     """
     with _errors_as_blocks(debug=debug):
         from takens.cli.show import law_summary, progress_bar
-        from takens.learn import SINDy, SparseMap
         from takens.report import discover as run
         from takens.report.files import LAW_NAMES, check_directory
+        from takens.report.law.choice import method_of
 
         directory = output if output is not None else Path(f"takens-law-{_stem(source)}")
         check_directory(directory, LAW_NAMES)  # before the work, not after
@@ -252,7 +257,7 @@ def discover(
             "time_unit": time_unit,
             "horizon": horizon,
             "degree": degree,
-            "method": None if kind is None else {"flow": SINDy, "map": SparseMap}[kind],
+            "method": None if kind is None else method_of(kind),
         }
         given = {name: value for name, value in reading.items() if value is not None}
         terms = tuple(_split(library) or ())

@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from takens.learn.laws import DelayScan as DelayScan
     from takens.learn.laws import DelaySINDy as DelaySINDy
     from takens.learn.laws import HigherOrderSINDy as HigherOrderSINDy
+    from takens.learn.laws import OrderLadder as OrderLadder
     from takens.learn.laws import Posterior as Posterior
     from takens.learn.laws import RationalSINDy as RationalSINDy
     from takens.learn.laws import posterior as posterior
@@ -87,6 +88,7 @@ _LAWS = (
     "DelayScan",
     "DelaySINDy",
     "HigherOrderSINDy",
+    "OrderLadder",
     "Posterior",
     "RationalSINDy",
     "posterior",

@@ -34,8 +34,8 @@ class BlowUp:
         How long after its start it left.
     time_unit : str
     names : tuple of str
-        Of the columns.
-    state : array, shape (dim,)
+        Of the columns, and of the derivatives that are part of the state.
+    state : array, shape (state,)
         Where it was then, in the units of the columns.
     equation, term : str
         The fastest of the equations there, and the term that drives it most.

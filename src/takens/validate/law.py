@@ -63,8 +63,8 @@ def judge_law(
     data : array, Trajectory, Recording or path
         Anything `takens.data.as_recording` accepts.
     finder : AbstractEstimator, optional
-        What finds the law: `SINDy` when not given, `SparseMap`, or another estimator of equations
-        over the columns.
+        What finds the law: `SINDy` when not given, `SparseMap`, `HigherOrderSINDy` and
+        `OrderLadder` for records of positions, or another estimator of equations over the columns.
     horizon : float, optional
         Longest lead in time units; see `backtest`.
     n_folds, n_origins : int
@@ -331,11 +331,12 @@ def first_blow_up(
     values = np.concatenate([model.frame.encode(v) for v in segments.values])
     centre, limit = values.mean(axis=0), FAR * np.ptp(values, axis=0) + 1e-9
     x0, n0 = states(model, segments, places), clocks(segments, places)
+    still = np.zeros((1, model.width))
     drive = np.swapaxes(starts(segments, places, n_steps).inputs, 0, 1)
 
     def escape(rule: Any, rows: np.ndarray) -> tuple[int, int, np.ndarray] | None:
-        """Step and run of the first escape among `rows`, with the last state before it."""
-        x, still = x0[rows], np.zeros((1, x0.shape[1]))
+        """Step and run of the first escape among `rows`, with its last finite state."""
+        x = x0[rows]
         for done in range(0, n_steps, BLOCK):
             count = min(BLOCK, n_steps - done)
             draws = np.zeros((count, len(rows)), dtype=int)
@@ -347,9 +348,13 @@ def first_blow_up(
             if out.any():
                 step = int(out.any(axis=1).argmax())
                 run = int(out[step].argmax())
-                last = path[step] if np.isfinite(path[step, run]).all() else (
-                    path[step - 1] if step else before)  # fmt: skip
-                return done + step + 1, int(rows[run]), last[run]
+                last, there = before[run], step + int(np.isfinite(path[step, run]).all())
+                if there:
+                    last = rule.orbits(
+                        before[[run]], n0[rows[[run]]] + done,
+                        drive[done : done + there, rows[[run]]], still, draws[:there, :1],
+                    )[0][0]  # fmt: skip
+                return done + step + 1, int(rows[run]), last
         return None
 
     found = escape(model, np.arange(len(places)))
@@ -357,7 +362,7 @@ def first_blow_up(
         return None
     steps, run, state = found
     again = escape(model.finer(4), np.array([run]))
-    y = model.frame.decode(state[None])
+    y = model.decode(state[None])
     t = np.array([(n0[run] + steps) * segments.dt])
     u = drive[min(steps, n_steps - 1), run][None]
     with np.errstate(all="ignore"):
@@ -370,7 +375,7 @@ def first_blow_up(
         start=float(segments.starts[index] + segments.dt * row),
         time=steps * segments.dt,
         time_unit=segments.time_unit,
-        names=segments.names,
+        names=model.terms.states,
         state=y[0],
         equation=segments.names[equation],
         term=model.terms.names[term],

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from takens.core import Fit, InvalidInput
+from takens.core import InvalidInput
 from takens.learn.laws.chain import ChainField, chain_names, derivatives
 from takens.learn.sparse.fields import FlowAdvance
-from takens.learn.sparse.finder import Identified
+from takens.learn.sparse.finder import AbstractFinder, Identified, flow_of
 from takens.learn.sparse.nodes import Nodes, nodes_of, noise_variance
 from takens.learn.sparse.selection import Found, Search, eliminated, exchanged, fitted, price_of
 from takens.learn.sparse.shooting import Noise
@@ -27,7 +27,7 @@ MANY = 60  # coefficients beyond which slopes choose those to begin with
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class HigherOrderSINDy(AbstractSparse["TermFlow"]):
+class HigherOrderSINDy(AbstractSparse["TermFlow"], AbstractFinder["TermFlow"]):
     r"""Laws of order k in the measured columns, :math:`q^{(k)} = \theta(q, \dot q, \dots, u)\, W`.
 
     With the order two these are mechanical systems of which positions alone were measured; with the
@@ -97,21 +97,6 @@ class HigherOrderSINDy(AbstractSparse["TermFlow"]):
                 f"order = {self.order!r}; expected a whole number from 1 to {HIGHEST}."
             )
 
-    def fit(self, data: Any, *, seed: int = 0) -> Fit[TermFlow]:
-        """Find the equations; nothing here is random."""
-        from takens.learn.terms import TermFlow
-
-        found = self.identified(data)
-        nodes, law, terms = found.nodes, found.law, found.terms
-        names = terms.states
-        lower = tuple(zip(names, names[nodes.dim :], strict=False))
-        units = nodes.units if self.order == 1 else ()
-        model = TermFlow(law.coefficients, terms, velocities=lower, units=units,
-                         time_unit=nodes.time_unit)  # fmt: skip
-        return Fit(
-            model=model, diagnostics={"law": law}, status=law.status, cautions=found.cautions
-        )
-
     def identified(self, data: Any) -> Identified:
         """The law without a system made of it; the samples are those that were measured."""
         measured, fewer = shortened(nodes_of(data), self.max_samples)
@@ -136,6 +121,10 @@ class HigherOrderSINDy(AbstractSparse["TermFlow"]):
         return Identified(
             nodes=measured, law=law, terms=terms, cautions=fewer + more, search=search, found=found
         )
+
+    def system_of(self, found: Identified) -> TermFlow:
+        """The flow of the columns and their derivatives."""
+        return flow_of(found)
 
 
 def _with_derivatives(nodes: Nodes, smooth: np.ndarray, names: tuple[str, ...]) -> Nodes:

@@ -11,6 +11,7 @@ from takens.learn.sparse.law import Law
 from takens.learn.sparse.nodes import Nodes
 from takens.learn.sparse.selection import Found, Search
 from takens.learn.terms import Terms
+from takens.learn.terms.units import derivative_units
 
 if TYPE_CHECKING:
     from takens.learn.terms import TermFlow, TermMap
@@ -68,12 +69,16 @@ class AbstractFinder(AbstractEstimator[Model]):
 
 
 def flow_of(found: Identified) -> TermFlow:
-    """The flow of a law of rates of change."""
+    """The flow of a law of rates of change, or of higher derivatives of the columns."""
     from takens.learn.terms import TermFlow
 
-    nodes = found.nodes
+    nodes, names = found.nodes, found.terms.states
     return TermFlow(
-        found.law.coefficients, found.terms, units=nodes.units, time_unit=nodes.time_unit
+        found.law.coefficients,
+        found.terms,
+        velocities=tuple(zip(names, names[nodes.dim :], strict=False)),
+        units=derivative_units(nodes.units, nodes.time_unit, found.law.order),
+        time_unit=nodes.time_unit,
     )
 
 

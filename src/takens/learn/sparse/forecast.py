@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,7 +22,13 @@ from takens.learn.delay import AbstractDelayEstimator, residual_sample
 from takens.learn.frame import fit_frame
 from takens.learn.holdout import CAP, correlation_length, judged_steps
 from takens.learn.host import MAX_RESIDUALS, AbstractHostMap
-from takens.learn.sparse.fields import AbstractAdvance, FlowAdvance, MapAdvance
+from takens.learn.sparse.fields import (
+    AbstractAdvance,
+    AbstractSupportedField,
+    FlowAdvance,
+    MapAdvance,
+    SparseField,
+)
 from takens.learn.sparse.finder import AbstractFinder
 from takens.learn.sparse.host_law import HostLaw
 from takens.learn.sparse.sindy import SINDy
@@ -83,7 +90,8 @@ class LawForecast(AbstractDelayEstimator["SampledLaw"]):
     Parameters
     ----------
     finder : AbstractEstimator
-        Whose model is a `TermFlow` or a `TermMap` over the columns: `SINDy`, `SparseMap`.
+        Whose model is a `TermFlow` or a `TermMap` over the columns: `SINDy`, `SparseMap`; also
+        `HigherOrderSINDy`, over the columns and their derivatives.
     memory : int, optional
         Samples that a start is filtered from; of 1, 4, 16 and 48 the one with the best forecasts
         of many steps inside the training data when not given.
@@ -149,6 +157,8 @@ class LawForecast(AbstractDelayEstimator["SampledLaw"]):
             rule=found.rule,
             dt=segments.dt,
             noise=np.maximum(found.noise**2, (1e-9 * frame.scale) ** 2),
+            field=found.field,
+            hidden=found.hidden,
             memory=self.memory or 1,
             units=segments.units,
             time_unit=segments.time_unit,
@@ -187,14 +197,23 @@ class _Rule:
     law: Any
     status: Status
     cautions: tuple[Any, ...]
+    field: Callable[[Terms, np.ndarray], AbstractSupportedField] = SparseField
+    hidden: np.ndarray = dataclasses.field(default_factory=lambda: np.empty((2, 0)))
 
 
 def _found(finder: Any, data: Recording, seed: int) -> _Rule:
     """The law of `finder`, without JAX where it can do without."""
+    more: dict[str, Any] = {}
     if isinstance(finder, AbstractFinder):
         given = finder.identified(data)
         law, terms, cautions = given.law, given.terms, given.cautions
         coefficients, kind, status = law.coefficients, law.kind, law.status
+        below = np.zeros((1, len(terms.states) - len(law.names)))
+        if given.found is not None:
+            below = given.found.shot.states[:, len(law.names) :]
+        if given.search is not None:
+            more = {"field": given.search.field,
+                    "hidden": np.stack([below.mean(axis=0), below.var(axis=0)])}  # fmt: skip
     else:
         from takens.learn.terms import TermFlow, TermMap
 
@@ -221,6 +240,7 @@ def _found(finder: Any, data: Recording, seed: int) -> _Rule:
         law=law,
         status=status,
         cautions=cautions,
+        **more,
     )
 
 
@@ -254,15 +274,18 @@ def _refined(model: HostLaw, segments: Segments) -> HostLaw:
     """With as many substeps as no forecast can tell from more, on states of the data."""
     if isinstance(model.rule, MapAdvance):
         return model
-    places = _windows(segments, 1, 1, 400)
-    values, inputs, n = _gathered(segments, places, np.arange(2))
-    u = (inputs[:, 0], inputs[:, 1])
+    longest = max(len(values) for values in segments.values)
+    width = min(MEMORIES[2], longest // 2) if model.hidden.size else 1
+    places = _windows(segments, width, 1, 400)
+    values, inputs, n = _gathered(segments, places, np.arange(1 - width, 2))
+    u = (inputs[:, -2], inputs[:, -1])
     bound = ROUNDING * np.sqrt(model.noise) + 1e-9 * model.frame.scale
     with np.errstate(all="ignore"):
-        now = model.states(n, values[:, 0], u)
+        start, _ = model.filtered(values[:, -2::-1], inputs[:, -2::-1], n)
+        now = model.states(n, start, u)[:, : model.width]
         for _ in range(MOST_DOUBLINGS):
             finer = model.finer(2)
-            then = finer.states(n, values[:, 0], u)
+            then = finer.states(n, start, u)[:, : model.width]
             if (np.abs(then - now) <= bound).all():
                 break
             model, now = finer, then
@@ -287,14 +310,15 @@ def _fitted_start(
         return model, np.zeros((1, len(segments.names)))
     values, inputs, n = _gathered(segments, places, np.arange(-model.memory + 1, 2))
     state, spread = model.filtered(values[:, -2::-1], inputs[:, -2::-1], n)
-    new = model.states(n, state, (inputs[:, -2], inputs[:, -1]))
+    new = model.states(n, state, (inputs[:, -2], inputs[:, -1]))[:, : model.width]
     with np.errstate(all="ignore"):
         residuals = (values[:, -1] - new) / model.frame.scale
     residuals = residuals[np.isfinite(residuals).all(axis=1)]
     if not len(residuals):
         return model, np.zeros((1, len(segments.names)))
     size = np.sqrt((residuals**2).mean(axis=0))
-    own = np.sqrt(np.einsum("oii->oi", spread).mean(axis=0)) / model.frame.scale
+    size = np.tile(size, state.shape[1] // model.width)
+    own = np.sqrt(np.einsum("oii->oi", spread).mean(axis=0)) / model.units_of_state
     share = np.minimum(np.nan_to_num(own / np.where(size > 0, size, 1.0)), 1.0)
     return dataclasses.replace(model, spread=share), residuals
 
@@ -306,7 +330,7 @@ def _many_steps(
     values, inputs, n = _gathered(segments, places, np.arange(-model.memory + 1, steps + 1))
     back = slice(model.memory - 1, None, -1)
     x0 = model.start(model.frame.encode(values[:, back]), inputs[:, back], n)
-    nothing = np.zeros((1, x0.shape[1]))
+    nothing = np.zeros((1, model.width))
     drive = np.swapaxes(inputs[:, model.memory - 1 :], 0, 1)
     _, path = model.orbits(x0, n, drive, nothing, np.zeros((steps, len(x0)), dtype=int))
     truth = np.swapaxes(model.frame.encode(values[:, model.memory :]), 0, 1)

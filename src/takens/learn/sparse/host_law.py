@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from typing import TYPE_CHECKING, ClassVar
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from takens.learn.host import AbstractHostMap
-from takens.learn.sparse.fields import AbstractAdvance, FlowAdvance, MapAdvance, SparseField
+from takens.learn.sparse.fields import (
+    AbstractAdvance,
+    AbstractSupportedField,
+    FlowAdvance,
+    MapAdvance,
+    SparseField,
+)
 from takens.learn.terms import Terms
+from takens.learn.terms.units import derivative_units
 
 if TYPE_CHECKING:
-    from takens.learn.sparse.sampled import SampledLaw
     from takens.learn.terms import AbstractTermSystem
 
 
@@ -27,6 +34,9 @@ class HostLaw(AbstractHostMap):
     samples, linearised along the way. Residuals are errors of measurement: one of them spreads the
     start, scaled to the error of the filter, and the others are added to what is seen. Nothing of
     them enters the orbit.
+
+    Of a law of higher order the state goes on with the derivatives of the columns, in their scales
+    a sample. They were not measured: the filter begins with what is known of them from all data.
 
     Parameters
     ----------
@@ -44,7 +54,12 @@ class HostLaw(AbstractHostMap):
     spread : array, shape (dim,)
         Standard error of the filtered state over the spread of residuals.
     units : tuple of str
+        Of the columns.
     time_unit : str
+    field : callable
+        The rule that terms and a support make.
+    hidden : array, shape (2, state - dim)
+        Mean and variance of the derivatives, in the units of the columns and of time.
     """
 
     one_shape: ClassVar[bool] = False
@@ -58,6 +73,34 @@ class HostLaw(AbstractHostMap):
     spread: np.ndarray | float = 0.0
     units: tuple[str, ...] = ()
     time_unit: str = "1"
+    field: Callable[[Terms, np.ndarray], AbstractSupportedField] = SparseField
+    hidden: np.ndarray = dataclasses.field(default_factory=lambda: np.empty((2, 0)))
+
+    @property
+    def width(self) -> int:
+        """Number of columns; of a law of first order that of the state."""
+        return self.coefficients.shape[1]
+
+    @functools.cached_property
+    def units_of_state(self) -> np.ndarray:
+        """What one coordinate of the state is: the scale of a column over samples, (state,)."""
+        order = len(self.terms.states) // self.width
+        return np.concatenate([self.frame.scale / self.dt**k for k in range(order)])
+
+    def encode(self, x: np.ndarray) -> np.ndarray:
+        """Coordinates of states (..., state)."""
+        m = self.width
+        return np.concatenate(
+            [self.frame.encode(x[..., :m]), x[..., m:] / self.units_of_state[m:]], axis=-1
+        )
+
+    def decode(self, z: np.ndarray) -> np.ndarray:
+        """States at coordinates; of a run that has escaped they are infinite."""
+        m = self.width
+        with np.errstate(over="ignore", invalid="ignore"):
+            return np.concatenate(
+                [self.frame.decode(z[..., :m]), z[..., m:] * self.units_of_state[m:]], axis=-1
+            )
 
     @property
     def window(self) -> int:
@@ -65,8 +108,8 @@ class HostLaw(AbstractHostMap):
         return self.memory
 
     @functools.cached_property
-    def _field(self) -> SparseField:
-        return SparseField(self.terms, self.coefficients != 0)
+    def _field(self) -> AbstractSupportedField:
+        return self.field(self.terms, self.coefficients != 0)
 
     @functools.cached_property
     def _numbers(self) -> np.ndarray:
@@ -78,10 +121,23 @@ class HostLaw(AbstractHostMap):
 
         if isinstance(self.rule, MapAdvance):
             return TermMap(self.coefficients, self.terms, units=self.units)
-        return TermFlow(self.coefficients, self.terms, units=self.units, time_unit=self.time_unit)
+        names = self.terms.states
+        return TermFlow(
+            self.coefficients,
+            self.terms,
+            velocities=tuple(zip(names, names[self.width :], strict=False)),
+            units=derivative_units(self.units, self.time_unit, len(names) // self.width),
+            time_unit=self.time_unit,
+        )
 
-    def system(self) -> SampledLaw:
-        """The law observed at the samples; inputs are held over a step."""
+    def system(self) -> Any:
+        """The law observed at the samples; inputs are held over a step.
+
+        A `SampledLaw`; of a law of higher order, whose state no window of samples is, the evolution
+        operator of the flow over one sample, in the units of the columns.
+        """
+        if self.hidden.size:
+            return self.equations().as_map(self.dt)
         from takens.learn.sparse.sampled import SampledLaw
 
         substeps = self.rule.substeps if isinstance(self.rule, FlowAdvance) else 1
@@ -101,7 +157,7 @@ class HostLaw(AbstractHostMap):
         return dataclasses.replace(self, rule=FlowAdvance(substeps=factor * self.rule.substeps))
 
     def rates(self, x: np.ndarray, u: np.ndarray, t: np.ndarray) -> np.ndarray:
-        """The right-hand sides at points (point, dim), inputs and times."""
+        """The rates of change of states (point, state), with inputs and times."""
         return self._field.values(x, u, t, self._numbers)
 
     def contributions(self, x: np.ndarray, u: np.ndarray, t: np.ndarray) -> np.ndarray:
@@ -110,7 +166,7 @@ class HostLaw(AbstractHostMap):
         return np.asarray(values[:, :, None] * self.coefficients)
 
     def states(self, n: np.ndarray, x: np.ndarray, u: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
-        """States (point, dim) one sample later, in the units of the columns, at sample numbers n.
+        """States (point, state) one sample later, in the units of the columns, at sample numbers n.
 
         `u` holds the inputs at the beginning and at the end of the step.
         """
@@ -129,28 +185,35 @@ class HostLaw(AbstractHostMap):
 
     def start(self, past: np.ndarray, inputs: np.ndarray, n: np.ndarray) -> np.ndarray:
         """Filtered states after `past`; the last sample itself where the filter fails."""
-        return self.frame.encode(self.filtered(self.frame.decode(past), inputs, n)[0])
+        return self.encode(self.filtered(self.frame.decode(past), inputs, n)[0])
 
     def filtered(
         self, past: np.ndarray, inputs: np.ndarray, n: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
         """States after `past` (orbit, sample, dim), newest first, and their covariance."""
-        dim = past.shape[2]
+        m = self.width
+        mean, variance = self.hidden
         error = np.diag(self.noise)
-        x = past[:, -1]
-        spread = np.tile(error, (len(x), 1, 1))
+        hidden = np.broadcast_to(mean, (len(past), len(mean)))
+        x = np.concatenate([past[:, -1], hidden], axis=1)
+        spread = np.tile(np.diag(np.r_[self.noise, variance]), (len(x), 1, 1))
+        lost = np.diag(np.r_[1e6 * self.noise, variance])
+        eye = np.eye(x.shape[1])
         with np.errstate(all="ignore"):
             for back in range(past.shape[1] - 2, -1, -1):
                 u = (inputs[:, back + 1], inputs[:, back])
                 x, slope = self.moved(n - back - 1, x, u)
                 spread = slope @ spread @ np.swapaxes(slope, 1, 2)
                 good = np.isfinite(x).all(axis=1) & np.isfinite(spread).all(axis=(1, 2))
-                x = np.where(good[:, None], x, past[:, back])
-                spread = np.where(good[:, None, None], spread, 1e6 * error)
-                gain = np.linalg.solve(spread + error, spread)  # transposed: both are symmetric
-                x = x + np.einsum("oji,oj->oi", gain, past[:, back] - x)
-                spread = (np.eye(dim) - np.swapaxes(gain, 1, 2)) @ spread
-                spread = (spread + np.swapaxes(spread, 1, 2)) / 2
+                again = np.concatenate([past[:, back], hidden], axis=1)
+                x = np.where(good[:, None], x, again)
+                spread = np.where(good[:, None, None], spread, lost)
+                gain = np.linalg.solve(spread[:, :m, :m] + error, spread[:, :m])
+                gain = np.swapaxes(gain, 1, 2)
+                x = x + np.einsum("oij,oj->oi", gain, past[:, back] - x[:, :m])
+                rest = eye - gain @ eye[:m]  # Joseph's form, which stays positive
+                spread = rest @ spread @ np.swapaxes(rest, 1, 2)
+                spread += gain @ error @ np.swapaxes(gain, 1, 2)
         return x, spread
 
     def orbits(
@@ -166,13 +229,16 @@ class HostLaw(AbstractHostMap):
         Inputs are linear from each step to the next, and held in the last one.
         """
         with np.errstate(all="ignore"):  # an orbit that escapes becomes infinite, and is counted
-            x = self.frame.decode(x0 + self.spread * residuals[draws[0]])
-            path = np.empty((len(draws), *x0.shape))
+            rows = np.minimum(np.arange(x0.shape[1] // self.width), len(draws) - 1)
+            start = residuals[draws[rows]]  # of each derivative another draw
+            start = np.swapaxes(start, 0, 1).reshape(x0.shape)
+            x = self.decode(x0 + self.spread * start)
+            path = np.empty((len(draws), len(x0), self.width))
             for step in range(len(draws)):
                 ahead = inputs[min(step + 1, len(draws) - 1)]
                 x = self.states(n0 + step, x, (inputs[step], ahead))
-                path[step] = self.frame.encode(x)
-        return path[-1], path + residuals[np.roll(draws, -1, axis=0)]
+                path[step] = self.frame.encode(x[:, : self.width])
+        return self.encode(x), path + residuals[np.roll(draws, -1, axis=0)]
 
     def tangent_orbits(
         self,
@@ -185,17 +251,15 @@ class HostLaw(AbstractHostMap):
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """Orbits that each carry one tangent vector; see `AbstractHostMap`."""
         drive = np.broadcast_to(u, (len(x), len(u)))
-        path = np.empty((len(x), len(draws), x.shape[1]))
+        path = np.empty((len(x), len(draws), self.width))
         growth = np.empty(path.shape[:2])
-        scale = self.frame.scale
+        scale = self.units_of_state
         with np.errstate(all="ignore"):
             for step in range(len(draws)):
-                y, slope = self.moved(
-                    np.full(len(x), n + step), self.frame.decode(x), (drive, drive)
-                )
+                y, slope = self.moved(np.full(len(x), n + step), self.decode(x), (drive, drive))
                 new = np.einsum("oij,oj->oi", slope, v * scale) / scale
                 size = np.linalg.norm(new, axis=1)
-                x = self.frame.encode(y)
+                x = self.encode(y)
                 v = np.where((size > 0)[:, None], new / size[:, None], v)
-                path[:, step], growth[:, step] = x, np.log(size)
+                path[:, step], growth[:, step] = x[:, : self.width], np.log(size)
         return x, v, path + residuals[draws].swapaxes(0, 1), growth

@@ -23,7 +23,8 @@ class LibraryLadder(AbstractFinder[Any]):
     With :math:`\hat\sigma_j` what the orbits leave of column j, N samples and k coefficients, the
     criterion is :math:`\sum_j N \log \hat\sigma_j^2 + k\,p`, where the price p of a coefficient is
     that of the largest library for all. Laws whose residuals are not noise do not compete; where
-    none is left, the answer is that of the last search.
+    none is left, the answer is that of the last search. Laws of different order are compared by
+    `OrderLadder`.
 
     Parameters
     ----------

@@ -100,7 +100,8 @@ class Linear:
         if self.white is not None:
             return np.asarray(np.linalg.qr(self.white, mode="r"))
         size = np.sqrt(np.maximum(np.diag(self.gram), 1e-300))
-        values, vectors = np.linalg.eigh(self.gram / np.outer(size, size))
+        with np.errstate(over="ignore", invalid="ignore"):  # of terms that have no scale any more
+            values, vectors = np.linalg.eigh(self.gram / np.outer(size, size))
         return np.asarray(np.sqrt(np.maximum(values, 0.0))[:, None] * vectors.T * size)
 
     @property
@@ -395,6 +396,6 @@ def integration_bias(shot: Shot, nodes: Nodes, advance: FlowAdvance) -> np.ndarr
     finer = FlowAdvance(substeps=2 * advance.substeps)
     ends = [ends_of(shot.field, shot.parameters, shot.states, nodes, a) for a in (advance, finer)]
     change = np.where(nodes.linked[:, None], ends[0] - ends[1], 0.0)
-    return np.asarray(
-        inverse(shot.linear.information) @ (-shot.linear.weighted[:, 1:].T @ change.reshape(-1))
-    )
+    with np.errstate(all="ignore"):  # of a wild fit it is infinite, which is too much for anyone
+        pull = -shot.linear.weighted[:, 1:].T @ change.reshape(-1)
+        return np.asarray(inverse(shot.linear.information) @ pull)

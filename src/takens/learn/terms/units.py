@@ -76,6 +76,22 @@ def combined(*powers: tuple[Mapping[str, float], float]) -> Unit:
     return {name: p for name, p in found.items() if p}
 
 
+def derivative_units(units: Sequence[str], time_unit: str, order: int) -> tuple[str, ...]:
+    """Of columns, then of their first derivatives by time, and so on below `order`.
+
+    Examples
+    --------
+    >>> derivative_units(("m", ""), "s", 2)
+    ('m', '', 'm/s', '1/s')
+    """
+    time = read_unit(time_unit)
+    return tuple(
+        unit_text(combined((read_unit(unit), 1), (time, -k))) if k else unit
+        for k in range(order)
+        for unit in units
+    )
+
+
 def unit_table(
     terms: Terms,
     state_units: Sequence[str],

@@ -76,7 +76,7 @@ class Discovery:
             return f"takens.discover(data, seed={settings.get('seed', 0)}{shown})"
         options = ["--seed", str(settings.get("seed", 0))]
         if settings.get("method"):
-            options += ["--kind", "map" if settings["method"] == "SparseMap" else "flow"]
+            options += ["--kind", self.choice.kind]
         for name in ("degree", "horizon", "max_samples"):
             if settings.get(name) is not None:
                 options += [f"--{name.replace('_', '-')}", str(settings[name])]

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from takens.core import plain
+from takens.learn.terms.units import derivative_units
 from takens.report.document import scalars, source
 from takens.report.references import references_for
 
 if TYPE_CHECKING:
     from takens.report.law.discovery import Discovery
 
-FORMAT, SCHEMA_VERSION = "takens-law", "1.0"
+FORMAT, SCHEMA_VERSION = "takens-law", "1.1"
 
 
 def document(found: Discovery) -> dict[str, Any]:
@@ -63,6 +64,7 @@ def law_part(judged: Any) -> dict[str, Any]:
                 law.names, law.measurement_noise, law.explained, law.memory, strict=True
             )
         ],
+        "order": law.order,
         "n_candidates": law.coefficients.size,
         "n_samples": law.n_samples,
         "gain_over_linear": dataclasses.asdict(judged.gain_over_linear),
@@ -77,11 +79,12 @@ def coefficients(judged: Any) -> list[dict[str, Any]]:
     """Every coefficient that stands, equation by equation, with its interval and unit."""
     law, model = judged.law, judged.model
     time_unit = model.time_unit if law.kind == "flow" else "1"
-    units, _ = model.terms.units(model.units, time_unit)
+    units, _ = model.terms.units(derivative_units(model.units, time_unit, law.order), time_unit)
+    highest = len(law.names) * (law.order - 1)
     rows = []
     for i, k in np.argwhere(law.support.T):
         term, name = law.terms[k], law.names[i]
         value = law.coefficient(term, name)
-        unit = units[model.terms.names.index(term)][i]
+        unit = units[model.terms.names.index(term)][highest + i]
         rows.append({"equation": name, "term": term, **dataclasses.asdict(value)} | {"unit": unit})
     return rows

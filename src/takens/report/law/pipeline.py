@@ -11,7 +11,7 @@ from takens.report.law.discovery import Discovery
 from takens.report.pipeline import opened, provenance_of
 
 if TYPE_CHECKING:
-    from takens.learn import SINDy, SparseMap
+    from takens.report.law.choice import Method
 
 MAX_SAMPLES = 5_000
 
@@ -19,7 +19,7 @@ MAX_SAMPLES = 5_000
 def discover(
     data: Any,
     *,
-    method: type[SINDy] | type[SparseMap] | None = None,
+    method: Method | None = None,
     degree: int | None = None,
     terms: Sequence[str] = (),
     horizon: float | None = None,
@@ -40,8 +40,9 @@ def discover(
     data : str, Path or anything `takens.data.as_recording` accepts
         A file, the name of a bundled data set, an array of shape (time,) or (time, dim), a table.
         Every column that is not an input is a state.
-    method : SINDy or SparseMap, optional
-        A flow or a map; told from the sampling when not given.
+    method : SINDy, SparseMap or HigherOrderSINDy, optional
+        A flow, a map, or a law of second order in the columns. When not given, a flow is told from a
+        map by the sampling, and where no flow stands, a law of second order is looked for.
     degree : int, optional
         Of the polynomials; one, two and three compete, as far as there are few enough candidates,
         if not given.
@@ -73,7 +74,8 @@ def discover(
     Notes
     -----
     The states are taken to be measured, all of them: a law in the columns that are there. Where a
-    variable of the mechanism is hidden, most often none is supported. Cost: about ten seconds for a
+    variable of the mechanism is hidden, most often none is supported; velocities alone may be hidden,
+    and are found with a law of second order. Cost: about ten seconds for a
     thousand rows of three columns.
 
     Examples
