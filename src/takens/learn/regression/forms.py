@@ -133,13 +133,15 @@ class StrongForm(AbstractForm):
 
     def on(self, nodes: Nodes) -> PlainRows:
         """Slopes, stretch by stretch."""
-        left = np.empty_like(nodes.values)
-        states = np.empty_like(nodes.values)
         kept = np.zeros(len(nodes), dtype=bool)
+        parts = []
         for rows in nodes.stretches:
-            found = self.slopes.read(nodes.times[rows], nodes.values[rows])
-            states[rows], left[rows], edge = found
+            *found, edge = self.slopes.read(nodes.times[rows], nodes.values[rows])
+            parts.append(found)
             kept[rows.start + edge : rows.stop - edge] = True
+        states, left = (
+            parts[0] if len(parts) == 1 else map(np.concatenate, zip(*parts, strict=True))
+        )
         return PlainRows(nodes=nodes, variance=measured_noise(nodes), states=states,
                          left=left, kept=kept)  # fmt: skip
 

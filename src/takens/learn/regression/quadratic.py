@@ -106,9 +106,14 @@ class Quadratic:
 
     def independent(self) -> np.ndarray:
         """Allowed columns that the earlier ones do not already make up, the simplest first."""
+        index = np.flatnonzero(self.allowed)
+        gram = self.gram[np.ix_(index, index)]
+        whole, failed = scipy.linalg.lapack.dpotrf(gram, lower=1)
+        if not failed and (np.diag(whole) ** 2 > DEPENDENT * np.diag(gram)).all():
+            return self.allowed.copy()
         kept: list[int] = []
         factor = np.zeros((0, 0))
-        for k in np.flatnonzero(self.allowed):
+        for k in index:
             row = (
                 scipy.linalg.solve_triangular(factor, self.gram[kept, k], lower=True)
                 if kept

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 
 AROUND = 6  # samples around an interval that its integral may be made of
@@ -40,40 +42,46 @@ def interval_weights(times: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndar
     n = len(times)
     here = np.arange(n - 1)
     first = np.clip(here - AROUND // 2 + 1, 0, n - AROUND)
-    four = np.clip(here - 1, 0, n - 4)
-    left, right = (_lagrange(times, first, np.clip(here - s, 0, n - 3), 3) for s in (1, 0))
-    smaller = np.abs(left).sum(axis=1) <= np.abs(right).sum(axis=1)
-    ladder = np.stack([
-        _lagrange(times, first, first, AROUND),
-        _lagrange(times, first, four, 4),
-        np.where(smaller[:, None], left, right),
-        _lagrange(times, first, here, 2),
-    ])  # fmt: skip
-    stable = np.abs(ladder).sum(axis=2) <= STABLE * np.diff(times)
-    stable[-1] = True
-    chosen = stable.argmax(axis=0)
-    other = np.where(chosen == len(ladder) - 1, chosen - 1, chosen + 1)
-    return first, ladder[chosen, here], ladder[other, here]
+    fine = _lagrange(times, first, first, AROUND)
+    rough = _lagrange(times, first, np.clip(here - 1, 0, n - 4), 4)
+    unstable = np.abs(fine).sum(axis=1) > STABLE * np.diff(times)
+    if unstable.any():
+        left, right = (_lagrange(times, first, np.clip(here - s, 0, n - 3), 3) for s in (1, 0))
+        smaller = np.abs(left).sum(axis=1) <= np.abs(right).sum(axis=1)
+        three = np.where(smaller[:, None], left, right)
+        ladder = np.stack([fine, rough, three, _lagrange(times, first, here, 2)])
+        stable = np.abs(ladder).sum(axis=2) <= STABLE * np.diff(times)
+        stable[-1] = True
+        chosen = stable.argmax(axis=0)
+        other = np.where(chosen == len(ladder) - 1, chosen - 1, chosen + 1)
+        fine, rough = ladder[chosen, here], ladder[other, here]
+    return first, fine, rough
 
 
 def _lagrange(times: np.ndarray, first: np.ndarray, start: np.ndarray, count: int) -> np.ndarray:
-    """Weights of `count` samples from `start`, in their places among the six from `first`."""
+    """Weights of `count` samples from `start`, in their places among the six from `first`.
+
+    The basis polynomials are integrated by Gauss and Legendre's rule, which is exact for them.
+    """
     n = len(times)
     step = np.diff(times)
-    s = (times[start[:, None] + np.arange(count)] - times[:-1, None]) / step[:, None]
-    weights = np.empty((n - 1, count))
-    powers = 1.0 / np.arange(1, count + 1)  # integrals of s^k over the interval
-    for m in range(count):
-        others = [j for j in range(count) if j != m]
-        polynomial = np.zeros((n - 1, count))  # product of (s - s_j), rising powers
-        polynomial[:, 0] = 1.0
-        for j in others:
-            polynomial = np.roll(polynomial, 1, axis=1) - s[:, j, None] * polynomial
-        weights[:, m] = polynomial @ powers / np.prod(s[:, m, None] - s[:, others], axis=1)
+    s = (times[start + np.arange(count)[:, None]] - times[:-1]) / step
+    nodes, shares = _gauss((count + 1) // 2)
+    itself = np.eye(count, dtype=bool)[:, :, None]
+    apart = np.where(itself, 1.0, s[:, None] - s).prod(axis=1)  # of s_m - s_j, over j
+    basis = sum(
+        0.5 * share * np.where(itself, 1.0, 0.5 + 0.5 * node - s).prod(axis=1)
+        for node, share in zip(nodes, shares, strict=True)
+    )
     wide = np.zeros((n - 1, AROUND))
     places = (start - first)[:, None] + np.arange(count)
-    np.put_along_axis(wide, places, weights * step[:, None], axis=1)
+    np.put_along_axis(wide, places, (basis / apart * step).T, axis=1)
     return wide
+
+
+@functools.cache
+def _gauss(n: int) -> tuple[np.ndarray, np.ndarray]:
+    return np.polynomial.legendre.leggauss(n)
 
 
 def sample_weights(times: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -69,12 +69,13 @@ def intervals(times: np.ndarray, rows: slice) -> Projection:
     outer[np.arange(count), here], outer[np.arange(count), here + 1] = -1.0, 1.0
     return Projection(
         rows=rows,
-        columns=(first[:, None] + np.arange(width)).ravel(),
-        starts=np.arange(count + 1) * width,
-        inner=weights.ravel(),
-        outer=outer.ravel(),
-        rough_inner=rougher.ravel(),
-        rough_outer=outer.ravel(),
+        first=first,
+        ends=first + width,
+        parts=np.array([count]),
+        inner=weights,
+        outer=outer,
+        rough_inner=rougher,
+        rough_outer=outer,
     )
 
 
@@ -83,18 +84,21 @@ def bumps(times: np.ndarray, rows: slice, half_width: float) -> Projection:
     room = times[-1] - times[0] - 2 * half_width
     count = int(room / half_width * PER_WIDTH) + 1
     centres = times[0] + half_width + (np.arange(count) + 0.5) * room / count
-    low = np.searchsorted(times, centres - half_width)
-    lengths = np.searchsorted(times, centres + half_width, side="right") - low
-    starts = np.r_[0, np.cumsum(lengths)]
-    columns = np.arange(starts[-1]) - np.repeat(starts[:-1] - low, lengths)
-    s = (times[columns] - np.repeat(centres, lengths)) / half_width
-    fine, rough = (weights[columns] for weights in sample_weights(times))
+    first = np.searchsorted(times, centres - half_width)
+    ends = np.searchsorted(times, centres + half_width, side="right")
+    places = first[:, None] + np.arange(int((ends - first).max()))
+    inside = places < ends[:, None]
+    places = np.where(inside, places, 0)
+    s = (times[places] - centres[:, None]) / half_width
+    fine, rough = (np.where(inside, weights[places], 0.0) for weights in sample_weights(times))
     base = np.maximum(1 - s**2, 0.0)
-    bump, slope = base**POWER, 2 * POWER * s * base ** (POWER - 1) / half_width
+    lower = base ** (POWER - 1)
+    bump, slope = lower * base, 2 * POWER / half_width * s * lower
     return Projection(
         rows=rows,
-        columns=columns,
-        starts=starts,
+        first=first,
+        ends=ends,
+        parts=np.array([count]),
         inner=bump * fine,
         outer=slope * fine,
         rough_inner=bump * rough,
@@ -119,8 +123,9 @@ class WeakForm(AbstractForm):
     Notes
     -----
     Stretches shorter than two half-widths hold no test function and are left out; take
-    `IntegralForm` for short records. Cost: ``M^3`` operations for each 250 test functions, of which
-    there are six to a half-width.
+    `IntegralForm` for short records. Cost: a test function shares samples with a dozen others on
+    each side, and covariances are banded: some ``K^2`` operations a sample and equation for K
+    candidate terms, each time the weights are made anew.
 
     References
     ----------
