@@ -1,5 +1,7 @@
 """Banded covariances of projected equations against dense ones."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -71,7 +73,7 @@ def test_covariance_is_that_of_filtered_noise(kind, uneven):
 
 def _blocks(matrix, whole):
     edges = np.r_[0, np.cumsum(whole.parts)]
-    for a, b in zip(edges[:-1], edges[1:], strict=True):
+    for a, b in itertools.pairwise(edges):
         yield b - a, matrix[a:b, a:b]
 
 
