@@ -1,6 +1,7 @@
 """Which partial differential equations are found in noisy fields, with which error and coverage.
 
     python benchmarks/pde_identification.py table            # right terms against noise, 10 seeds
+    python benchmarks/pde_identification.py starts           # 20 %, every draw from its own start
     python benchmarks/pde_identification.py gaps             # open windows, missing cells, a mask
     python benchmarks/pde_identification.py coverage         # of 95 % intervals, 120 seeds
 
@@ -61,48 +62,51 @@ def orbit(system, x0, n_times, dt, skip=0):
     return fields, np.arange(n_times) * dt, dict.fromkeys("xy"[: system.axes], line)
 
 
-def burgers():
+def burgers(start=0):
     system = systems.Burgers(
         n_points=256, length=16.0, viscosity=0.2, integrator=systems.ETDRK4(max_step=0.01)
     )
     truth = ({"(u^2)_x": -0.5, "u_xx": 0.2},)
-    return (*orbit(system, waves(256, 16.0, 5), 200, 0.05), truth)
+    return (*orbit(system, waves(256, 16.0, 5, start), 200, 0.05), truth)
 
 
-def korteweg_de_vries():
+def korteweg_de_vries(start=0):
     system = systems.KortewegDeVries(
         n_points=256, length=40.0, integrator=systems.ETDRK4(max_step=0.005)
     )
-    return (*orbit(system, np.array(system.x0), 200, 0.05), ({"(u^2)_x": -3.0, "u_xxx": -1.0},))
+    x0 = 0.5 * waves(256, 40.0, 4, start) if start else np.array(system.x0)
+    return (*orbit(system, x0, 200, 0.05), ({"(u^2)_x": -3.0, "u_xxx": -1.0},))
 
 
-def kuramoto_sivashinsky():
+def kuramoto_sivashinsky(start=0):
     system = systems.KuramotoSivashinsky(
         n_points=256, length=64.0, integrator=systems.ETDRK4(max_step=0.05)
     )
     truth = ({"(u^2)_x": -0.5, "u_xx": -1.0, "u_xxxx": -1.0},)
-    return (*orbit(system, np.array(system.x0), 250, 0.5, skip=250), truth)
+    x0 = waves(256, 64.0, 5, start) if start else np.array(system.x0)
+    return (*orbit(system, x0, 250, 0.5, skip=250), truth)
 
 
-def fisher_kpp():
+def fisher_kpp(start=0):
     system = systems.FisherKPP(n_points=256, length=60.0, integrator=systems.ETDRK4(max_step=0.02))
     x = np.arange(256) / 256 * 2 * np.pi
     patches = ((0.6, 1.0), (0.3, 2.5), (1.4, 4.6))
+    if start:
+        rng = np.random.default_rng(start)
+        patches = zip(rng.uniform(0.3, 1.4, 3), rng.uniform(0.5, 5.8, 3), strict=True)
     x0 = 0.02 + sum(a * np.exp(-(((x - c) / 0.15) ** 2)) for a, c in patches)
     return (*orbit(system, x0, 200, 0.04), ({"u": 1.0, "u^2": -1.0, "u_xx": 1.0},))
 
 
-def lambda_omega():
+def lambda_omega(start=0):
     system = LambdaOmega()
-    rng, n = np.random.default_rng(0), 64
+    rng, n = np.random.default_rng(start), 64
     x, y = np.meshgrid(*[np.arange(n) / n * 2 * np.pi] * 2, indexing="ij")
-    start = np.zeros((2, n, n))
+    x0 = np.zeros((2, n, n))
     for k in range(-3, 4):
         for m in range(4):
             phases = rng.uniform(0, 2 * np.pi, 2)
-            start += (
-                0.25 * rng.normal(size=(2, 1, 1)) * np.cos(k * x + m * y + phases[:, None, None])
-            )
+            x0 += 0.25 * rng.normal(size=(2, 1, 1)) * np.cos(k * x + m * y + phases[:, None, None])
     shared = {
         "u_xx": 0.1,
         "u_yy": 0.1,
@@ -121,7 +125,7 @@ def lambda_omega():
         "u v^2": -1.0,
         "u^3": -1.0,
     }
-    return (*orbit(system, start.ravel(), 80, 0.1), (shared, other))
+    return (*orbit(system, x0.ravel(), 80, 0.1), (shared, other))
 
 
 CASES = {
@@ -134,12 +138,12 @@ CASES = {
 
 
 @functools.cache
-def case(name):
-    return CASES[name]()
+def case(name, start=0):
+    return CASES[name](start)
 
 
-def noisy(name, noise, seed):
-    fields, times, places, truth = case(name)
+def noisy(name, noise, seed, start=0):
+    fields, times, places, truth = case(name, start)
     spread = fields.std(axis=tuple(range(fields.ndim - 1)))
     draw = np.random.default_rng(seed).normal(size=fields.shape)
     return fields + noise * spread * draw, times, places, truth
@@ -165,10 +169,12 @@ def fitted(values, times, places, **settings):
     return law, time.process_time() - before
 
 
-def row(name, noise, seeds, change=lambda values, rng: values, **settings):
+def row(name, noise, seeds, change=lambda values, rng: values, first=1000, start=0, **settings):
+    """Draws from `first` on; from the start of the field numbered `start` on, if that is not zero."""
     results = []
     for seed in range(seeds):
-        values, times, places, truth = noisy(name, noise, 1000 + seed)
+        own = start + seed if start else 0
+        values, times, places, truth = noisy(name, noise, first + seed, own)
         values = change(values, np.random.default_rng(10_000 + seed))
         places = {k: v[: values.shape[i + 1]] for i, (k, v) in enumerate(places.items())}
         law, cpu = fitted(values, times, places, **settings)
@@ -194,6 +200,12 @@ def table(names, seeds):
     for name in names:
         for noise in (0.01, 0.05, 0.1, 0.2, 0.5):
             row(name, noise, seeds, periodic=True)
+
+
+def starts(names, seeds):
+    print(HEADER)
+    for name in names:
+        row(name, 0.2, seeds, first=5000, start=1, periodic=True)
 
 
 def window(values, rng):
@@ -250,17 +262,17 @@ def coverage(names, seeds):
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("part", choices=["table", "gaps", "coverage"])
+    parser.add_argument("part", choices=["table", "starts", "gaps", "coverage"])
     parser.add_argument("--seeds", type=int, default=0)
     parser.add_argument("--fields", nargs="*", default=None)
     given = parser.parse_args()
     names = [
         n for n in CASES if not given.fields or any(f.lower() in n.lower() for f in given.fields)
     ]
-    part = {"table": table, "gaps": gaps, "coverage": coverage}[given.part]
+    part = {"table": table, "starts": starts, "gaps": gaps, "coverage": coverage}[given.part]
     if given.part == "coverage" and not given.fields:
         names = ["Burgers", "Kuramoto-Sivashinsky"]
-    part(names, given.seeds or (120 if given.part == "coverage" else 10))
+    part(names, given.seeds or {"coverage": 120, "starts": 20}.get(given.part, 10))
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from takens.core import AbstractEstimator, Finding, Fit, InvalidInput, Status
+from takens.learn.partial.collinear import independent
 from takens.learn.partial.equation import LearnedEquation, Problem, learn_equation, loose
 from takens.learn.partial.grid import FieldData, as_fields
 from takens.learn.partial.law import PDELaw
@@ -80,9 +81,11 @@ class WeakPDE(AbstractEstimator["PeriodicPDE | GridPDE"]):
     Available are derivatives of products, such as ``(u^2)_x``, which is ``2 u u_x``; products of
     derivatives, such as ``u_x^2`` or ``u u_xx``, cannot be integrated by parts and are found only in
     the combinations that are derivatives of products, such as ``(u^2)_xx``. Coefficients are
-    constant in time and space. Noise must be independent from cell to cell, Gaussian, and of one
-    variance per component; smoothed or interpolated fields break the intervals, and the field `explained` and
-    `dispersion` of the law say when noise alone does not account for the residual. Intervals hold
+    constant in time and space, but known fields, the `inputs` of the data, are factors of terms as
+    components are: ``f``, ``f u``, ``(f u)_x``. They are taken as exact. Noise must be independent
+    from cell to cell, Gaussian, and of one variance per component; smoothed or interpolated fields
+    break the intervals, and the fields `explained` and `dispersion` of the law say when noise alone
+    does not account for the residual. Intervals hold
     given the terms; `inclusion` says how sure the terms are.
 
     Missing cells with measured ones around them are filled by a local quadratic, whose error is
@@ -162,8 +165,9 @@ class WeakPDE(AbstractEstimator["PeriodicPDE | GridPDE"]):
         terms = self._terms(records[0])
         prepared = tuple(Prepared.of(record, closed) for record in records)
         sigma, widths = self._scales(records, prepared, closed)
+        exact = np.zeros(len(records[0].input_names))
         weak = tuple(
-            part.weak(lattice(record, widths, closed), sigma)
+            part.weak(lattice(record, widths, closed), np.append(sigma, exact))
             for part, record in zip(prepared, records, strict=True)
         )
         n_tests = sum(w.n_tests for w in weak)
@@ -173,11 +177,14 @@ class WeakPDE(AbstractEstimator["PeriodicPDE | GridPDE"]):
                 f"at least {LEAST_TESTS} are needed. Give a longer or fuller record."
             )
         weak = tuple(w for w in weak if w.n_tests)
+        dropped: tuple[Finding, ...] = ()
+        if records[0].input_names:
+            terms, dropped = independent(weak, terms, records[0])
         found = []
         for c in range(len(sigma)):
-            features = _features(terms, c, len(sigma))
-            found.append(learn_equation(Problem(weak, features, sigma, GAMMA)))
-        law = self._law(records, terms, tuple(found), sigma, widths)
+            features = _features(terms, c)
+            found.append(learn_equation(Problem(weak, features, np.append(sigma, exact), GAMMA)))
+        law = self._law(records, terms, tuple(found), sigma, widths, dropped)
         model = _system(records, law, closed, self.boundary)
         return Fit(model=model, diagnostics={"law": law}, status=law.status, cautions=law.cautions)
 
@@ -192,13 +199,14 @@ class WeakPDE(AbstractEstimator["PeriodicPDE | GridPDE"]):
 
     def _terms(self, record: FieldData) -> tuple[PDETerm, ...]:
         order = self._order(record)
-        count = candidate_count(len(record.components), record.n_axes, self.degree, order)
+        factors = len(record.components) + len(record.input_names)
+        count = candidate_count(factors, record.n_axes, self.degree, order)
         if count > MOST_CANDIDATES:
             raise InvalidInput(
                 f"degree {self.degree} and order {order} make {count} candidate terms; at most "
                 f"{MOST_CANDIDATES} are searched. Lower one of them."
             )
-        return candidates(len(record.components), record.n_axes, self.degree, order)
+        return candidates(factors, record.n_axes, self.degree, order)
 
     def _order(self, record: FieldData) -> int:
         return self.order if self.order is not None else (4 if record.n_axes == 1 else 2)
@@ -243,10 +251,11 @@ class WeakPDE(AbstractEstimator["PeriodicPDE | GridPDE"]):
         found: tuple[LearnedEquation, ...],
         sigma: np.ndarray,
         widths: tuple[int, ...],
+        dropped: tuple[Finding, ...],
     ) -> PDELaw:
         coefficients = np.stack([f.coefficients for f in found], axis=1)
         errors = np.full_like(coefficients, np.nan)
-        cautions: list[Finding] = []
+        cautions = list(dropped)
         status = Status.OK
         for c, (equation, name) in enumerate(zip(found, records[0].components, strict=True)):
             reason = self._refusal(equation, len(terms))
@@ -269,6 +278,7 @@ class WeakPDE(AbstractEstimator["PeriodicPDE | GridPDE"]):
         steps = records[0].steps
         return PDELaw(
             components=records[0].components,
+            inputs=records[0].input_names,
             axes=records[0].axes,
             terms=terms,
             coefficients=coefficients,
@@ -299,9 +309,9 @@ class WeakPDE(AbstractEstimator["PeriodicPDE | GridPDE"]):
         return ""
 
 
-def _features(terms: tuple[PDETerm, ...], component: int, count: int) -> tuple[PDETerm, ...]:
+def _features(terms: tuple[PDETerm, ...], component: int) -> tuple[PDETerm, ...]:
     """Candidates with time first among their orders, and the left side."""
-    own = tuple(int(c == component) for c in range(count))
+    own = tuple(int(c == component) for c in range(len(terms[0].powers)))
     space = len(terms[0].orders)
     right = tuple(PDETerm(t.powers, (0, *t.orders)) for t in terms)
     return (*right, PDETerm(own, (1, *[0] * space)))
@@ -331,6 +341,7 @@ def _system(
             terms=terms,
             shape=shape,
             components=record.components,
+            inputs=record.input_names,
             integrator=ETDRK4(max_step=min(dt, 1.0 / max(other, 1e-12))),
         )
     fastest = linear + other
@@ -341,6 +352,7 @@ def _system(
         terms=terms,
         shape=shape,
         components=record.components,
+        inputs=record.input_names,
         boundaries=tuple("periodic" if c else boundary for c in closed),
         integrator=Implicit(1e-6, 1e-8)
         if stiff
@@ -355,17 +367,19 @@ def _rates(
     steps: np.ndarray,
 ) -> tuple[float, float]:
     """Fastest rates of the linear and of the other terms on the grid, per time unit."""
-    size = np.array([max(np.nanmax(np.abs(r.values[..., c])) for r in records)
-                     for c in range(coefficients.shape[1])])  # fmt: skip
+    own = coefficients.shape[1]
+    wide = [np.concatenate([r.values, r.inputs], axis=-1) for r in records]
+    size = np.max([np.nanmax(np.abs(w), axis=tuple(range(w.ndim - 1))) for w in wide], axis=0)
+    size = np.maximum(size, 1e-300)
     linear = other = 0.0
     for term, row in zip(terms, coefficients, strict=True):
         degree = sum(term.powers)
-        if not degree:
+        if not any(term.powers[:own]):
             continue
         slope = (
             degree
             * float(np.prod(size ** np.array(term.powers)))
-            / float(size[np.array(term.powers) > 0].min())
+            / float(size[:own][np.array(term.powers[:own]) > 0].min())
         )
         # at the shortest wave that takes part: pi / step, or pi / 2 step of a product
         shortest = np.prod((np.pi / (1 if degree == 1 else 1.5) / steps) ** np.array(term.orders))

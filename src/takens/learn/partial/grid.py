@@ -31,14 +31,20 @@ class FieldData:
         One label per component; ``("u",)`` or ``("u", "v", ...)`` when not given.
     units : sequence of str
         One per component.
+    inputs : array, shape of `values` or (time, axes..., input), optional
+        Known fields that drive the motion, such as a source, a wind or a conductivity that depends on
+        place; taken as exact. Spread what depends on time or place alone over the grid with
+        ``numpy.broadcast_to``. A NaN makes its cell a lost one.
+    input_names : sequence of str
+        One per input; ``("f",)`` or ``("f", "g", ...)`` when not given.
     time_unit, length_unit : str
         Of `times` and `coordinates`, ``"1"`` when unknown.
 
     Raises
     ------
     InvalidInput
-        If shapes disagree, a grid is uneven or too short, values are infinite, or a component
-        holds no number.
+        If shapes disagree, a grid is uneven or too short, values are infinite, a component holds no
+        number, or an input is constant.
 
     Examples
     --------
@@ -54,6 +60,8 @@ class FieldData:
     coordinates: Mapping[str, np.ndarray]
     components: tuple[str, ...] = ()
     units: tuple[str, ...] = ()
+    inputs: Any = None
+    input_names: tuple[str, ...] = ()
     time_unit: str = "1"
     length_unit: str = "1"
 
@@ -84,7 +92,9 @@ class FieldData:
             raise InvalidInput("values hold infinity. Mark missing cells with NaN.")
         for name, line in places.items():
             even_step(line, name)
-        times, values = _regular(times, values)
+        inputs = _inputs(self.inputs, values.shape[:-1])
+        even, values = _regular(times, values)
+        inputs, times = _regular(times, inputs)[1], even
         empty = ~np.isfinite(values).any(axis=tuple(range(values.ndim - 1)))
         if empty.any():
             raise InvalidInput(
@@ -101,9 +111,19 @@ class FieldData:
         units = tuple(self.units) or ("",) * count
         if len(units) != count:
             raise InvalidInput(f"{len(units)} units were given for {count} components.")
-        for array in (values, times, *places.values()):
+        names = tuple(map(str, self.input_names)) or tuple(
+            "fghabcd"[i] for i in range(min(inputs.shape[-1], 7))
+        )
+        if len(names) != inputs.shape[-1] or len({*names, *labels}) != len(names) + count:
+            raise InvalidInput(
+                f"{names} label {inputs.shape[-1]} input(s) beside {labels}. Give one name per input, "
+                "all different."
+            )
+        for array in (values, times, inputs, *places.values()):
             array.flags.writeable = False
         set_field("values", values)
+        set_field("inputs", inputs)
+        set_field("input_names", names)
         set_field("times", times)
         set_field("coordinates", places)
         set_field("components", labels)
@@ -124,6 +144,29 @@ class FieldData:
         """Spacing of the grid in time and along every axis."""
         lines = (self.times, *self.coordinates.values())
         return tuple(float((v[-1] - v[0]) / (len(v) - 1)) for v in lines)
+
+
+def _inputs(given: np.ndarray | None, shape: tuple[int, ...]) -> np.ndarray:
+    """Known fields with their own axis last, (time, axes..., input)."""
+    if given is None:
+        return np.empty((*shape, 0))
+    inputs = np.array(given, dtype=float)
+    if inputs.ndim == len(shape):
+        inputs = inputs[..., None]
+    if inputs.shape[:-1] != shape:
+        raise InvalidInput(
+            f"inputs have shape {np.shape(given)}; expected {shape} and at most one more axis, for "
+            "several. Spread what depends on time or place alone with numpy.broadcast_to."
+        )
+    if np.isinf(inputs).any():
+        raise InvalidInput("inputs hold infinity. Mark cells in which they are unknown with NaN.")
+    for c in range(inputs.shape[-1]):
+        known = inputs[..., c][np.isfinite(inputs[..., c])]
+        if not known.size or np.ptp(known) <= 1e-12 * np.abs(known).max():
+            raise InvalidInput(
+                f"input {c} is the same everywhere, so that nothing can be told from it. Leave it out."
+            )
+    return inputs
 
 
 def even_step(line: np.ndarray, name: str) -> float:
@@ -213,11 +256,12 @@ def as_fields(data: Any) -> tuple[FieldData, ...]:
         first = records[0]
         for record in records[1:]:
             same = record.components == first.components and record.axes == first.axes
+            same = same and record.input_names == first.input_names
             if not (same and np.allclose(record.steps[1:], first.steps[1:], rtol=UNEVEN)):
                 raise InvalidInput(
                     f"records differ: {record.components} on {record.axes} in steps of "
                     f"{record.steps[1:]} against {first.components} on {first.axes} in steps of "
-                    f"{first.steps[1:]}. Give the same components, axes and grid spacing."
+                    f"{first.steps[1:]}. Give the same components, inputs, axes and grid spacing."
                 )
         return records
     raise InvalidInput(

@@ -20,7 +20,7 @@ class PDELaw(AbstractResult):
 
     Parameters
     ----------
-    components, axes : tuple of str
+    components, axes, inputs : tuple of str
     terms : tuple of PDETerm
         All candidates.
     coefficients : array, shape (term, component)
@@ -57,11 +57,12 @@ class PDELaw(AbstractResult):
     half_widths: tuple[float, ...]
     n_tests: int
     level: float = 0.9
+    inputs: tuple[str, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
         """Of all candidates, such as ``(u^2)_x``."""
-        return tuple(term.name(self.components, self.axes) for term in self.terms)
+        return tuple(term.name(self.components + self.inputs, self.axes) for term in self.terms)
 
     @property
     def included(self) -> np.ndarray:

@@ -131,7 +131,7 @@ class Prepared:
     Parameters
     ----------
     values, gain : array, shape (time, axes..., component)
-        As `filled` gives them.
+        As `filled` gives them; behind the components the inputs, which are never filled.
     measured : array of bool, same shape
     filling : tuple of sparse array or None
         One per component.
@@ -148,10 +148,15 @@ class Prepared:
         parts = [
             filled(record.values[..., c], (False, *periodic)) for c in range(len(record.components))
         ]
+        known = np.isfinite(record.inputs)
+        for c in range(len(record.input_names)):
+            there = known[..., c]
+            value = np.where(there, record.inputs[..., c], 0.0)
+            parts.append((value, np.where(there, 1.0, np.nan), None))
         return cls(
             np.stack([p[0] for p in parts], axis=-1),
             np.stack([p[1] for p in parts], axis=-1),
-            np.isfinite(record.values),
+            np.concatenate([np.isfinite(record.values), known], axis=-1),
             tuple(p[2] for p in parts),
         )
 

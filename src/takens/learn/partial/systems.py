@@ -24,7 +24,7 @@ def _names(components: tuple[str, ...], shape: tuple[int, ...]) -> tuple[str, ..
 
 
 def _monomial(field: Any, term: PDETerm) -> Any:
-    """The monomial of a term on the grid, from (component, axes...)."""
+    """The monomial of a term on the grid, from (component and input, axes...)."""
     made = jnp.ones(field.shape[1:])
     for c, power in enumerate(term.powers):
         if power:
@@ -32,8 +32,17 @@ def _monomial(field: Any, term: PDETerm) -> Any:
     return made
 
 
-def _is_linear(term: PDETerm) -> bool:
-    return sum(term.powers) == 1
+def _is_linear(term: PDETerm, n_components: int) -> bool:
+    return sum(term.powers) == 1 and any(term.powers[:n_components])
+
+
+def _with_inputs(field: Any, inputs: tuple[str, ...], u: Any) -> Any:
+    """Components and then inputs on the grid; where no input is given it is zero."""
+    if not inputs:
+        return field
+    shape = (len(inputs), *field.shape[1:])
+    known = jnp.zeros(shape) if u is None else jnp.reshape(u, shape)
+    return jnp.concatenate([field, known])
 
 
 class PeriodicPDE(AbstractField):
@@ -53,7 +62,9 @@ class PeriodicPDE(AbstractField):
     terms : tuple of PDETerm
     shape : tuple of int
         Points along every axis.
-    components : tuple of str
+    components, inputs : tuple of str
+        Inputs are known fields: `u` holds their values on the grid, flattened, the inputs one after
+        the other. Without inputs, an `u` of shape (dim,) is added to the rate of change.
     integrator : AbstractIntegrator
     """
 
@@ -63,6 +74,7 @@ class PeriodicPDE(AbstractField):
     shape: tuple[int, ...] = static()
     components: tuple[str, ...] = static()
     integrator: AbstractIntegrator = static()
+    inputs: tuple[str, ...] = static(())
 
     @property
     def n_points(self) -> int:  # type: ignore[override]
@@ -146,19 +158,28 @@ class PeriodicPDE(AbstractField):
         for c in range(len(self.components)):
             total = jnp.zeros(modes, dtype=complex)
             for i, term in enumerate(self.terms):
-                if _is_linear(term) and term.powers[c]:
+                if _is_linear(term, len(self.components)) and term.powers[c]:
                     total = total + self.coefficients[i, c] * self._slope(term)
             rows.append(total)
         return jnp.stack(rows)
 
     def nonlinear(self, t: Any, v: Any) -> Any:
-        """All other terms, as modes."""
-        field = self.on_grid(self.from_modes(v))
+        """All other terms, as modes, where every input is zero."""
+        return self._driven(v, None)
+
+    def forcing(self, t: Any, v: Any, u: Any = None) -> Any:
+        """All that is not the linear part, under inputs, as modes."""
+        kept = self.kept()
+        rate = kept * self._driven(kept * v, u)
+        return rate if u is None or self.inputs else rate + self.to_modes(u)
+
+    def _driven(self, v: Any, u: Any) -> Any:
+        field = _with_inputs(self.on_grid(self.from_modes(v)), self.inputs, u)
         total = jnp.zeros_like(v)
         for i, term in enumerate(self.terms):
             modes = self._slope(term) * jnp.fft.rfftn(_monomial(field, term))
             weights = self.coefficients[i]
-            if _is_linear(term):  # the component's own stands in the symbol
+            if _is_linear(term, len(self.components)):  # the component's own stands in the symbol
                 own = int(np.argmax(term.powers))
                 weights = weights.at[own].set(0.0)
             total = total + weights.reshape(-1, *[1] * self.axes) * modes
@@ -181,7 +202,7 @@ class GridPDE(AbstractFlow):
     terms : tuple of PDETerm
     shape : tuple of int
         Points along every axis.
-    components : tuple of str
+    components, inputs : tuple of str
     boundaries : tuple of str
         For every axis ``"periodic"``, ``"reflecting"`` or ``"held"``.
     integrator : AbstractIntegrator
@@ -189,7 +210,7 @@ class GridPDE(AbstractFlow):
     Notes
     -----
     Differences are of second order in the spacing; the state is the field flattened, components
-    first. An input `u` of shape (dim,), if given, is added to the rate of change.
+    first. `u` is as in `PeriodicPDE`.
     """
 
     coefficients: Array = parameter()
@@ -199,6 +220,7 @@ class GridPDE(AbstractFlow):
     components: tuple[str, ...] = static()
     boundaries: tuple[str, ...] = static()
     integrator: AbstractIntegrator = static()
+    inputs: tuple[str, ...] = static(())
 
     def __check_init__(self) -> None:
         """Refuse an unknown boundary."""
@@ -222,8 +244,9 @@ class GridPDE(AbstractFlow):
 
     def vector_field(self, t: Any, x: Any, u: Any = None) -> Any:
         """The rate of change on the grid; zero at held ends."""
-        field = self.on_grid(x)
-        rates = jnp.zeros_like(field)
+        states = self.on_grid(x)
+        field = _with_inputs(states, self.inputs, u)
+        rates = jnp.zeros_like(states)
         for i, term in enumerate(self.terms):
             made = _monomial(field, term)
             for axis, order in enumerate(term.orders):
@@ -240,7 +263,7 @@ class GridPDE(AbstractFlow):
                     [-1 if i == axis else 1 for i in range(len(self.shape))]
                 )
         flat = rates.reshape(-1)
-        return flat if u is None else flat + u
+        return flat if u is None or self.inputs else flat + u
 
 
 @functools.lru_cache(maxsize=64)

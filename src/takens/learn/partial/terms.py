@@ -20,7 +20,7 @@ class PDETerm:
     Parameters
     ----------
     powers : tuple of int
-        Exponent of each component in the monomial.
+        Exponent of each component, then of each input, in the monomial.
     orders : tuple of int
         Order of the derivative along each axis.
     """
@@ -48,18 +48,18 @@ def monomial_name(powers: Powers, components: tuple[str, ...]) -> str:
     return " ".join(factors) or "1"
 
 
-def candidates(n_components: int, n_axes: int, degree: int, order: int) -> tuple[PDETerm, ...]:
+def candidates(n_factors: int, n_axes: int, degree: int, order: int) -> tuple[PDETerm, ...]:
     """All derivatives up to `order` of all monomials up to `degree`; of a constant, only itself."""
-    shapes = [p for p in product(range(degree + 1), repeat=n_components) if sum(p) <= degree]
+    shapes = [p for p in product(range(degree + 1), repeat=n_factors) if sum(p) <= degree]
     shapes.sort(key=lambda p: (sum(p), tuple(-q for q in p)))
     slopes = [a for a in product(range(order + 1), repeat=n_axes) if sum(a) <= order]
     slopes.sort(key=lambda a: (sum(a), tuple(-b for b in a)))
     return tuple(PDETerm(p, a) for a in slopes for p in shapes if sum(p) or not sum(a))
 
 
-def candidate_count(n_components: int, n_axes: int, degree: int, order: int) -> int:
+def candidate_count(n_factors: int, n_axes: int, degree: int, order: int) -> int:
     """How many `candidates` there are."""
-    shapes = math.comb(degree + n_components, n_components)
+    shapes = math.comb(degree + n_factors, n_factors)
     slopes = math.comb(order + n_axes, n_axes)
     return shapes * slopes - (slopes - 1)
 

@@ -28,7 +28,8 @@ class Weak:
     Parameters
     ----------
     values : array, shape (time, axes..., component)
-        Filled where that could be done; zero in cells that no kept test function touches.
+        Filled where that could be done; zero in cells that no kept test function touches. Inputs
+        stand behind the components, without noise.
     variance : array, shape of `values`
         Of the noise in every cell.
     clean : array of bool, shape of `values`
@@ -97,6 +98,7 @@ class Weak:
         """
         total, weight = np.zeros((2, len(powers), len(powers)))
         mats = [a.matrix(0).T ** 2 for a in self.axes]
+        noisy = [c for c in range(self.values.shape[-1]) if self.variance[..., c].any()]
         for span in self.chunks():
             cover = np.tensordot(mats[0][span], self.kept.astype(float), 1)
             cover = contracted(cover, mats[1:])
@@ -105,10 +107,10 @@ class Weak:
             made = [monomial(values, variance, p, table) for p in powers]
             for i, first in enumerate(powers):
                 for j, second in enumerate(powers[: i + 1]):
-                    if not any(a and b for a, b in zip(first, second, strict=True)):
+                    if not any(first[c] and second[c] for c in noisy):
                         continue  # no noise in common
                     both = tuple(a + b for a, b in zip(first, second, strict=True))
-                    used = [c for c, power in enumerate(both) if power]
+                    used = [c for c in noisy if both[c]]
                     w = cover * clean[..., used].all(axis=-1)
                     common = made[i] * made[j] - monomial(values, variance, both, table)
                     total[i, j] += self.density[used].mean() * (w * common).sum()
@@ -286,7 +288,7 @@ def score_covariance(
     active = np.flatnonzero(row)
     sign = signs(features)
     total = np.zeros((weights.shape[-1], weights.shape[-1]))
-    for c in range(weak.values.shape[-1]):
+    for c in np.flatnonzero(sigma):
         filling = weak.filling[c]
         spans = list(weak.chunks()) if filling is None else [slice(0, len(weak.values))]
         for span in spans:
