@@ -63,6 +63,10 @@ if TYPE_CHECKING:
     from takens.algorithms.recording import read_run as read_run
     from takens.algorithms.scan import LearningRateScan as LearningRateScan
     from takens.algorithms.scan import learning_rate_scan as learning_rate_scan
+    from takens.algorithms.torch_loss import TorchLoss as TorchLoss
+    from takens.algorithms.torch_maps import from_torch as from_torch
+    from takens.algorithms.torch_step import TorchStep as TorchStep
+    from takens.algorithms.training_step import TrainingStep as TrainingStep
 
 _WHERE = {
     "advice": ("GameAnalysis", "MethodAdvice", "game_analysis"),
@@ -102,6 +106,10 @@ _WHERE = {
     ),
     "rates": ("ConvergenceRate", "convergence_rate"),
     "recording": ("Recorder", "TrainingRun", "read_run"),
+    "torch_loss": ("TorchLoss",),
+    "torch_maps": ("from_torch",),
+    "torch_step": ("TorchStep",),
+    "training_step": ("TrainingStep",),
     "scan": ("LearningRateScan", "learning_rate_scan"),
     "edge": ("CriticalSharpness", "Sharpness", "critical_sharpness", "sharpness"),
 }

@@ -276,7 +276,7 @@ def _judged(
     return Sharpness(
         value=estimate(1.0), threshold=threshold, ratio=estimate(threshold),
         multipliers=np.asarray(system.multipliers(value)), modes=modes, images=images,
-        residual=residual, turn=turn, steady=steady, n_products=n_products, optimiser=type(system).__name__,
+        residual=residual, turn=turn, steady=steady, n_products=n_products, optimiser=system.title,
     )  # fmt: skip
 
 

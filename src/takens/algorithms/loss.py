@@ -85,6 +85,16 @@ class Loss(eqx.Module):
         """The same loss of other data, such as a batch."""
         return Loss(self.function, self.shape, jax.tree.map(_as_data, data))
 
+    @property
+    def n_examples(self) -> int:
+        """Length of the first axis of the data."""
+        return n_rows(self.data)
+
+    def batch(self, n: Any, seed: int, size: int) -> Loss:
+        """The same loss over the batch of iterate `n`: some examples, drawn without one twice."""
+        rows = drawn_rows(n, seed, self.n_examples, size)
+        return Loss(self.function, self.shape, jax.tree.map(lambda a: a[rows], self.data))
+
     def gradient(self, weights: Any) -> Any:
         """Of flat weights, shape (dim,)."""
         return jax.grad(self)(weights)
@@ -171,6 +181,29 @@ class Layout(eqx.Module):
             leaves.append(weights[start : start + size].reshape(shape))
             start += size
         return jax.tree.unflatten(self.structure, leaves)
+
+
+def n_rows(data: Any) -> int:
+    """Length of the first axis that all data share.
+
+    Raises
+    ------
+    InvalidInput
+        If there are none, or they differ.
+    """
+    shapes = [np.shape(leaf) for leaf in jax.tree.leaves(data)]
+    lengths = {int(shape[0]) if shape else 0 for shape in shapes}
+    if len(lengths) != 1:
+        raise InvalidInput(
+            f"The data have {sorted(lengths) or 'no'} examples; expected one number for all of them."
+        )
+    return lengths.pop()
+
+
+def drawn_rows(n: Any, seed: int, n_examples: int, size: int) -> Array:
+    """Examples of the batch of iterate `n`, from the seed and `n` alone."""
+    key = jax.random.fold_in(jax.random.key(seed), jnp.asarray(n, int))
+    return jax.random.choice(key, n_examples, (size,), replace=False)
 
 
 def _is_vector(thing: Any) -> bool:

@@ -6,7 +6,6 @@ import abc
 from typing import Any
 
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array
 
 from takens.algorithms.loss import Loss
@@ -37,6 +36,11 @@ class AbstractOptimiser(AbstractMap):
     @abc.abstractmethod
     def threshold(self) -> Array:
         """Preconditioned curvature beyond which a mode grows, for the settings at hand."""
+
+    @property
+    def title(self) -> str:
+        """Name of the optimiser."""
+        return type(self).__name__
 
     @property
     def names(self) -> tuple[str, ...]:  # type: ignore[override]
@@ -156,7 +160,7 @@ class HeavyBall(AbstractOptimiser):
     def multipliers(self, curvature: Any) -> Array:
         """Roots of the quadratic above."""
         trace = 1 + self.momentum - self.learning_rate * jnp.asarray(curvature)
-        return _roots(trace, self.momentum)
+        return roots(trace, self.momentum)
 
     def threshold(self) -> Array:
         r""":math:`(2 + 2\beta)/\eta`."""
@@ -208,7 +212,7 @@ class Nesterov(AbstractOptimiser):
     def multipliers(self, curvature: Any) -> Array:
         """Roots of the quadratic above."""
         rest = 1 - self.learning_rate * jnp.asarray(curvature)
-        return _roots((1 + self.momentum) * rest, self.momentum * rest)
+        return roots((1 + self.momentum) * rest, self.momentum * rest)
 
     def threshold(self) -> Array:
         r""":math:`(2 + 2\beta)/(\eta(1 + 2\beta))`."""
@@ -334,7 +338,7 @@ class Adam(AbstractOptimiser):
     def multipliers(self, curvature: Any) -> Array:
         """Roots of the quadratic above, for a frozen metric."""
         pull = self.learning_rate * (1 - self.first) * jnp.asarray(curvature)
-        return _roots(1 + self.first - pull, self.first)
+        return roots(1 + self.first - pull, self.first)
 
     def threshold(self) -> Array:
         r""":math:`(2 + 2\beta_1)/((1 - \beta_1)\eta)`."""
@@ -398,12 +402,7 @@ class StochasticGradient(AbstractOptimiser):
     @property
     def n_examples(self) -> int:
         """Length of the first axis of the data."""
-        import jax
-
-        lengths = {int(np.shape(leaf)[0]) for leaf in jax.tree.leaves(self.loss.data)}
-        if len(lengths) != 1:
-            raise InvalidInput(f"The data have {sorted(lengths)} examples; expected one number.")
-        return lengths.pop()
+        return self.loss.n_examples
 
     @property
     def buffers(self) -> tuple[str, ...]:
@@ -412,14 +411,7 @@ class StochasticGradient(AbstractOptimiser):
 
     def step(self, n: Any, x: Any, u: Any = None) -> Any:
         """Down the gradient of the batch of iterate `n`."""
-        import jax
-
-        key = jax.random.fold_in(jax.random.key(self.seed), jnp.asarray(n, int))
-        rows = jax.random.choice(key, self.n_examples, (self.batch,), replace=False)
-        drawn = Loss(
-            self.loss.function, self.loss.shape, jax.tree.map(lambda a: a[rows], self.loss.data)
-        )
-        return x - self.learning_rate * drawn.gradient(x)
+        return x - self.learning_rate * self.loss.batch(n, self.seed, self.batch).gradient(x)
 
     def multipliers(self, curvature: Any) -> Array:
         r""":math:`1 - \eta\lambda`, of a full batch."""
@@ -430,7 +422,7 @@ class StochasticGradient(AbstractOptimiser):
         return 2 / self.learning_rate
 
 
-def _roots(trace: Any, product: Any) -> Array:
+def roots(trace: Any, product: Any) -> Array:
     """Both roots of ``mu^2 - trace mu + product``, along a new last axis."""
     trace, product = jnp.broadcast_arrays(jnp.asarray(trace), jnp.asarray(product))
     half = 0.5 * trace
