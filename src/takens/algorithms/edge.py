@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from takens.algorithms.curvature import converged, first_vector
-from takens.algorithms.operators import Curvature, curvature_of
-from takens.core import AbstractResult, Estimate, InvalidInput, WrongKind
+from takens.algorithms.operators import Curvature, an_optimiser, curvature_of
+from takens.core import AbstractResult, Estimate, InvalidInput
 
 if TYPE_CHECKING:
     import xarray as xr
 
+    from takens.algorithms.from_libraries import OptaxMap
     from takens.algorithms.optimisers import AbstractOptimiser
 
 AT_THE_EDGE = (0.9, 1.1)  # ratio of sharpness to threshold that is called the edge
@@ -105,7 +106,7 @@ class Sharpness(AbstractResult):
 
 
 def sharpness(
-    system: AbstractOptimiser,
+    system: AbstractOptimiser | OptaxMap,
     x: Any,
     *,
     n: int = 0,
@@ -119,8 +120,8 @@ def sharpness(
 
     Parameters
     ----------
-    system : AbstractOptimiser
-        With the loss that it minimises.
+    system : AbstractOptimiser or OptaxMap
+        With the loss that it minimises; an optax optimiser is asked as the rule that takes its steps.
     x : array, shape (dim,)
         State, buffers included; `AbstractOptimiser.start` makes that of a beginning.
     n : int
@@ -146,7 +147,7 @@ def sharpness(
     Raises
     ------
     WrongKind
-        If the system is no optimiser.
+        If the system is no optimiser, or one of optax that no rule here is like.
     InvalidInput
         If the state does not fit, is not finite, or the metric is not positive.
 
@@ -176,6 +177,7 @@ def sharpness(
     >>> round(found.value.value, 6), round(found.ratio.value, 6)
     (8.0, 0.8)
     """
+    system = an_optimiser(system)
     operator = curvature_of(system, x, n)
     if not 0 < rtol < 1:
         raise InvalidInput(f"rtol = {rtol}; expected between 0 and 1.")
@@ -322,7 +324,7 @@ class CriticalSharpness(AbstractResult):
 
 
 def critical_sharpness(
-    system: AbstractOptimiser, x: Any, *, rtol: float = 1e-2, max_evaluations: int = 80
+    system: AbstractOptimiser | OptaxMap, x: Any, *, rtol: float = 1e-2, max_evaluations: int = 80
 ) -> CriticalSharpness:
     r"""Sharpness along the gradient, from evaluations of the loss alone: :math:`2/\eta_c`.
 
@@ -331,7 +333,7 @@ def critical_sharpness(
 
     Parameters
     ----------
-    system : AbstractOptimiser
+    system : AbstractOptimiser or OptaxMap
     x : array, shape (dim,)
         State, buffers included.
     rtol : float
@@ -345,7 +347,7 @@ def critical_sharpness(
     Raises
     ------
     WrongKind
-        If the system is no optimiser.
+        If the system is no optimiser, or one of optax that no rule here is like.
     InvalidInput
         If the state does not fit or is not finite, or the gradient vanishes.
 
@@ -369,6 +371,7 @@ def critical_sharpness(
     """
     import jax.numpy as jnp
 
+    system = an_optimiser(system)
     operator = curvature_of_plain(system, x)
     weights = jnp.asarray(operator.weights)
     gradient = system.loss.gradient(weights)
@@ -397,12 +400,6 @@ def critical_sharpness(
 
 def curvature_of_plain(system: AbstractOptimiser, x: Any) -> Curvature:
     """Curvature in the plain metric, whatever that of the optimiser."""
-    from takens.algorithms.optimisers import AbstractOptimiser
-
-    if not isinstance(system, AbstractOptimiser):
-        raise WrongKind(
-            f"{type(system).__name__} was given; expected an optimiser, such as GradientDescent."
-        )
     state = np.asarray(x, float)
     if state.shape != (system.dim,) or not np.isfinite(state).all():
         raise InvalidInput(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
@@ -11,8 +11,11 @@ import numpy as np
 from jaxtyping import Array
 
 from takens.algorithms.loss import Layout, Loss
-from takens.core.errors import InvalidInput, MissingDependency
+from takens.core.errors import InvalidInput, MissingDependency, WrongKind
 from takens.core.system import AbstractMap, parameter, static
+
+if TYPE_CHECKING:
+    from takens.algorithms.optimisers import AbstractOptimiser
 
 
 class OptaxMap(AbstractMap):
@@ -52,6 +55,25 @@ class OptaxMap(AbstractMap):
     def weights(self, x: Any) -> Any:
         """The flat weights in a state."""
         return x[..., : self.loss.dim]
+
+    def as_optimiser(self) -> AbstractOptimiser:
+        """The rule of this package that takes the same steps, on the same state.
+
+        Raises
+        ------
+        WrongKind
+            If there is none.
+        """
+        from takens.algorithms.recognition import recognised
+
+        rule = recognised(self)
+        if rule is None:
+            raise WrongKind(
+                "This optimiser takes the steps of none whose threshold is known: gradient descent, "
+                "momentum, RMSProp, Adam and AdamW at a constant rate. Name the one that is nearest, "
+                "such as sharpness(Adam(system.loss, rate), x), if its buffers lie alike."
+            )
+        return rule
 
     def step(self, n: Any, x: Any, u: Any = None) -> Any:
         """One update; what the optimiser counts is the iterate."""

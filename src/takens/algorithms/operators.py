@@ -133,12 +133,33 @@ class DifferenceCurvature(AbstractSymmetric):
         return np.asarray(root * (up - down) / (2 * step))
 
 
+def an_optimiser(system: Any) -> AbstractOptimiser:
+    """`system`, or the rule that an optax optimiser is.
+
+    Raises
+    ------
+    WrongKind
+        If it is neither an optimiser nor known to be one.
+    """
+    from takens.algorithms.from_libraries import OptaxMap
+    from takens.algorithms.optimisers import AbstractOptimiser
+
+    if isinstance(system, OptaxMap):
+        return system.as_optimiser()
+    if not isinstance(system, AbstractOptimiser):
+        raise WrongKind(
+            f"{type(system).__name__} was given; expected an optimiser, such as GradientDescent. Another "
+            "map with a loss has curvature, Curvature(system.loss, weights), but no threshold."
+        )
+    return system
+
+
 def curvature_of(system: AbstractOptimiser, x: Any, n: int = 0) -> Curvature:
     """Curvature as an optimiser meets it in a state: of its loss, in its metric.
 
     Parameters
     ----------
-    system : AbstractOptimiser
+    system : AbstractOptimiser or OptaxMap
     x : array, shape (dim,)
         State of the optimiser, buffers included.
     n : int
@@ -162,12 +183,7 @@ def curvature_of(system: AbstractOptimiser, x: Any, n: int = 0) -> Curvature:
     >>> curvature_of(descent, [1.0])([1.0]).tolist()
     [2.0]
     """
-    from takens.algorithms.optimisers import AbstractOptimiser
-
-    if not isinstance(system, AbstractOptimiser):
-        raise WrongKind(
-            f"{type(system).__name__} was given; expected an optimiser, such as GradientDescent."
-        )
+    system = an_optimiser(system)
     state = _floats(x)
     if state.shape != (system.dim,):
         raise InvalidInput(

@@ -222,7 +222,7 @@ class Nesterov(AbstractOptimiser):
 class RMSProp(AbstractOptimiser):
     r"""The gradient over its running size.
 
-    .. math:: v' = \rho v + (1 - \rho) g^2,\qquad w' = w - \eta \frac{g}{\sqrt{v'} + \epsilon}
+    .. math:: v' = \rho v + (1 - \rho) g^2,\qquad w' = w - \eta \frac{g}{\sqrt{v' + \epsilon_0} + \epsilon}
 
     Parameters
     ----------
@@ -231,11 +231,13 @@ class RMSProp(AbstractOptimiser):
     decay : float
         The rate :math:`\rho` of the running mean.
     epsilon : float
+    epsilon_root : float
+        The :math:`\epsilon_0` under the root, which some libraries have instead.
 
     Notes
     -----
     With the running mean frozen this is gradient descent in the metric
-    :math:`P = \sqrt v + \epsilon`: stable while the largest curvature of
+    :math:`P = \sqrt{v + \epsilon_0} + \epsilon`: stable while the largest curvature of
     :math:`P^{-1/2} H P^{-1/2}` is below :math:`2/\eta`. The mean follows the gradient, so that the
     threshold describes a run only as far as it moves slowly. Cost: one gradient.
 
@@ -254,6 +256,7 @@ class RMSProp(AbstractOptimiser):
     learning_rate: Array = parameter()
     decay: Array = parameter(0.99)
     epsilon: Array = parameter(1e-8)
+    epsilon_root: Array = parameter(0.0)
 
     @property
     def buffers(self) -> tuple[str, ...]:
@@ -265,7 +268,7 @@ class RMSProp(AbstractOptimiser):
         w, v = self.parts(x)
         g = self.loss.gradient(w)
         v = self.decay * v + (1 - self.decay) * g**2
-        return jnp.concatenate([w - self.learning_rate * g / (_root(v) + self.epsilon), v])
+        return jnp.concatenate([w - self.learning_rate * g / (_root(v + self.epsilon_root) + self.epsilon), v])
 
     def multipliers(self, curvature: Any) -> Array:
         r""":math:`1 - \eta\lambda`, for a frozen metric."""
@@ -277,7 +280,7 @@ class RMSProp(AbstractOptimiser):
 
     def metric(self, n: Any, x: Any) -> Any:
         """The root of the running mean."""
-        return _root(self.parts(x)[1]) + self.epsilon
+        return _root(self.parts(x)[1] + self.epsilon_root) + self.epsilon
 
 
 class Adam(AbstractOptimiser):

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from takens.algorithms.from_libraries import OptaxMap
 from takens.algorithms.optimisers import AbstractOptimiser
+from takens.algorithms.torch_step import TorchStep
 from takens.core import AbstractResult, Estimate, Finding, InvalidInput, TakensError, WrongKind
 from takens.core.system import AbstractMap
 
@@ -226,7 +228,8 @@ class _Scanner:
             raise InvalidInput(f"n_steps = {n_steps}; expected at least {2 * MAX_PERIOD}.")
         self.system, self.x0, self.parameter = system, np.asarray(x0, float), parameter
         self.n_steps, self.n_transient, self.seed = n_steps, n_transient, seed
-        dim = system.loss.dim if isinstance(system, AbstractOptimiser) else system.dim
+        trains = isinstance(system, (AbstractOptimiser, OptaxMap, TorchStep))
+        dim = system.loss.dim if trains else system.dim
         rows = np.arange(dim)  # weights alone: a mean of squares still shrinks when all else rests
         if dim > RECORDED:
             rows = np.sort(np.random.default_rng(seed).choice(dim, RECORDED, replace=False))

@@ -119,7 +119,6 @@ class TorchEngine:
         asked = (weights, rows, draw)
         with self._lock, torch.enable_grad():
             if self._graph is None or not _same(self._graph[0], asked):
-                self._graph = None  # freed before the next is built
                 with self._chance(draw):
                     self._place(weights)
                     parts = torch.autograd.grad(
@@ -152,6 +151,7 @@ class TorchEngine:
         return result
 
     def _place(self, weights: Any) -> None:
+        self._graph = None  # which holds the weights that are overwritten here
         self.flat.copy_(self._tensor(weights))
 
     def _tensor(self, array: Any) -> torch.Tensor:

@@ -15,6 +15,10 @@ from takens.core.errors import InvalidInput
 from takens.core.system import parameter, static
 
 
+def _count(n: Any) -> Any:
+    return jnp.asarray(n, int)
+
+
 class TrainingStep(AbstractOptimiser):
     r"""The step of a training loop: a rule, with rates and decays of its own for every weight, on batches.
 
@@ -65,7 +69,7 @@ class TrainingStep(AbstractOptimiser):
     rule: Any = None
     scale: Array = parameter(1.0)
     decay: Array = parameter(0.0)
-    begun: Array = eqx.field(default_factory=lambda: jnp.asarray(0), converter=jnp.asarray)
+    begun: Array = eqx.field(default_factory=lambda: _count(0), converter=_count)
     batch: int = static(0)
     seed: int = static(0)
 
