@@ -48,6 +48,7 @@ OTHER_FIRST_ARGUMENT = {
     "takens.algorithms.as_map": "takes an update rule, which becomes a system",
     "takens.algorithms.read_run": "reads a path",
     "takens.algorithms.from_optax": "takes a loss and an optimiser, which become a system",
+    "takens.algorithms.from_torch": "takes a model, a loss and an optimiser, which become a system",
     "takens.validate.default_estimators": "lists settings, no data yet",
     "takens.validate.long_run": "takes what learning returned, with its residuals",
     "takens.interop.from_dysts": "names a system of another library",

@@ -16,6 +16,20 @@ def bowl(w, data):
     return jnp.mean(jnp.cosh(0.5 * (w - data)).sum(axis=1)) + 0.1 * w[0] * w[1]
 
 
+def trained_by(make):
+    """A small torch network under an optimiser, past its first step."""
+    import torch
+
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    model = torch.nn.Sequential(torch.nn.Tanh(), torch.nn.Linear(2, 1)).double()
+    tool, data = make(torch.optim)(model.parameters()), torch.tensor(np.array(TARGETS))
+    loss = lambda m, d: torch.cosh(m(d)).mean()
+    loss(model, data).backward()
+    tool.step()
+    return algorithms.from_torch(model, loss, tool, data)[0]
+
+
 LOSS = algorithms.Loss.of(bowl, [0.0, 0.0], TARGETS)
 GAME = algorithms.Game.of(
     lambda x, y: x @ y + 0.1 * x @ x, lambda x, y: -x @ y + 0.1 * y @ y, [1.0], [0.0]
@@ -39,6 +53,16 @@ SYSTEMS = {
             bowl, optax.adam, [0.0, 0.0], batch=TARGETS, learning_rate=0.3
         )[0],
         [*TWO, 0.1, 0.2, 0.3, 0.1],
+    ),
+    "TrainingStep": (
+        lambda: algorithms.TrainingStep.of(
+            algorithms.HeavyBall(LOSS, 0.3, 0.5), scale=[1.0, 0.5], decay=0.1, batch=3
+        ),
+        [*TWO, 0.1, 0.2],
+    ),
+    "TorchStep": (
+        lambda: trained_by(lambda optim: optim.Adagrad),
+        [0.1, 0.3, -0.2, 0.4, 0.2, 0.3],
     ),
     "ExponentiatedGradient": (lambda: algorithms.ExponentiatedGradient(LOSS, 0.3), [0.3, 0.2]),
     "GaussianMixtureEM": (

@@ -268,7 +268,9 @@ class RMSProp(AbstractOptimiser):
         w, v = self.parts(x)
         g = self.loss.gradient(w)
         v = self.decay * v + (1 - self.decay) * g**2
-        return jnp.concatenate([w - self.learning_rate * g / (_root(v + self.epsilon_root) + self.epsilon), v])
+        return jnp.concatenate(
+            [w - self.learning_rate * g / (_root(v + self.epsilon_root) + self.epsilon), v]
+        )
 
     def multipliers(self, curvature: Any) -> Array:
         r""":math:`1 - \eta\lambda`, for a frozen metric."""

@@ -228,8 +228,9 @@ class _Scanner:
             raise InvalidInput(f"n_steps = {n_steps}; expected at least {2 * MAX_PERIOD}.")
         self.system, self.x0, self.parameter = system, np.asarray(x0, float), parameter
         self.n_steps, self.n_transient, self.seed = n_steps, n_transient, seed
-        trains = isinstance(system, (AbstractOptimiser, OptaxMap, TorchStep))
-        dim = system.loss.dim if trains else system.dim
+        dim = system.dim
+        if isinstance(system, (AbstractOptimiser, OptaxMap, TorchStep)):
+            dim = system.loss.dim
         rows = np.arange(dim)  # weights alone: a mean of squares still shrinks when all else rests
         if dim > RECORDED:
             rows = np.sort(np.random.default_rng(seed).choice(dim, RECORDED, replace=False))

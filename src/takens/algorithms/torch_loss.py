@@ -57,9 +57,7 @@ class TorchEngine:
         self.parameters = [table[name] for name in names]
         first = self.parameters[0]
         self.dtype, self.device = first.dtype, first.device
-        self.shape = Layout.of(
-            {n: on_host(p) for n, p in zip(names, self.parameters, strict=True)}
-        )
+        self.shape = Layout.of({n: on_host(p) for n, p in zip(names, self.parameters, strict=True)})
         self.flat = torch.cat([p.detach().ravel() for p in self.parameters]).clone()
         for p, part in zip(self.parameters, self._split(self.flat), strict=True):
             p.data = part
@@ -362,9 +360,10 @@ def _look(engine: TorchEngine, held: dict[str, Any]) -> None:
             buffer.copy_(held[name])
     restored = engine.gradient(weights, None, 0)
     if not (same(first, again) and same(first, restored)):
+        where = ", ".join(changed) or "no buffer, but a state or chance outside torch"
         raise InvalidInput(
-            f"The loss changes what it depends on ({', '.join(changed) or 'no buffer, but a state or a source of chance outside torch'}): "
-            "that is a state of its own. Call model.eval(), or write the whole step with `as_map`."
+            f"The loss changes what it depends on ({where}): that is a state of its own. Call "
+            "model.eval(), or write the whole step with `as_map`."
         )
     engine.random = not same(first, engine.gradient(weights, None, 1))
     cautions = []

@@ -32,7 +32,7 @@ from takens.algorithms.training_step import TrainingStep
 from takens.core import Finding
 from takens.core.errors import CautionWarning, InvalidInput, MissingDependency
 
-BUFFERS = {
+BUFFERS: dict[Any, tuple[str, ...]] = {
     GradientDescent: (),
     HeavyBall: ("momentum_buffer",),
     Nesterov: ("momentum_buffer",),
@@ -124,7 +124,9 @@ def from_torch(
     if batch is not None and not 1 <= batch <= n_rows(data):
         raise InvalidInput(f"batch = {batch}; expected 1 to the {n_rows(data)} examples there are.")
     if engine.random and batch is None:
-        noisy = [n for n, m in model.named_modules() if m.training and "Dropout" in type(m).__name__]
+        noisy = [
+            n for n, m in model.named_modules() if m.training and "Dropout" in type(m).__name__
+        ]
         raise InvalidInput(
             f"The loss draws at random{f' in {noisy}' if noisy else ''}: no map of the state alone. Call "
             f"model.eval(), or give `batch` (up to {n_rows(data)}) for a random map."
@@ -155,7 +157,9 @@ def _copies(model: Any, loss: Any, optimiser: Any, data: Any, dtype: Any) -> tup
         ("optimiser", optimiser, torch.optim.Optimizer),
     ):
         if not isinstance(value, kind):
-            raise InvalidInput(f"{name} is {type(value).__name__}; expected a torch {kind.__name__}.")
+            raise InvalidInput(
+                f"{name} is {type(value).__name__}; expected a torch {kind.__name__}."
+            )
     if not callable(loss):
         raise InvalidInput(f"loss is {type(loss).__name__}; expected a function of model and data.")
     if isinstance(data, torch.utils.data.DataLoader):
@@ -274,8 +278,7 @@ def _own(
     flat = torch.from_numpy(np.array(loss.gradient(on_host(engine.flat))))
     sizes = [p.numel() for p in engine.parameters]
     slopes = [
-        g.reshape(p.shape).to(p)
-        for g, p in zip(flat.split(sizes), engine.parameters, strict=True)
+        g.reshape(p.shape).to(p) for g, p in zip(flat.split(sizes), engine.parameters, strict=True)
     ]
     cautions: tuple[Finding, ...] = ()
     for group in tool.param_groups:
@@ -315,4 +318,3 @@ def _own(
     system = TorchStep(whole, update, batch, seed)
     weights = on_host(engine.flat)
     return system, jnp.asarray(np.concatenate([weights, update.start()])), cautions
-

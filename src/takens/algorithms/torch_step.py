@@ -61,7 +61,9 @@ class OwnStep:
         one = self._update(weights, self.state, slopes)
         two = self._update(*one, slopes)
         if not _alike(one[1], self._update(weights, self.state, slopes)[1]):
-            raise InvalidInput("The optimiser draws at random. Write the step with `as_map` instead.")
+            raise InvalidInput(
+                "The optimiser draws at random. Write the step with `as_map` instead."
+            )
         self.kinds = [
             {key: _kind(key, old, a[key], b[key]) for key, old in held.items()}
             for held, a, b in zip(self.state, one[1], two[1], strict=True)
@@ -95,9 +97,7 @@ class OwnStep:
 
     def tangent(self, n: Any, x: Any, gradient: Any, dx: Any, dgradient: Any) -> np.ndarray:
         """Derivative of the update along a direction of state and gradient."""
-        x, dx, gradient, dgradient = (
-            np.asarray(a, float) for a in (x, dx, gradient, dgradient)
-        )
+        x, dx, gradient, dgradient = (np.asarray(a, float) for a in (x, dx, gradient, dgradient))
         if not self.exact:
             return self._difference(n, x, gradient, dx, dgradient)
         made = self._dual(n, x, gradient, dx, dgradient)
@@ -149,7 +149,9 @@ class OwnStep:
             warnings.simplefilter("ignore", DeprecationWarning)
             try:
                 made = self._dual(*asked)
-            except NotImplementedError:  # of the loop over parameters; all of them at once do better
+            except (
+                NotImplementedError
+            ):  # of the loop over parameters; all of them at once do better
                 for group in self.optimiser.param_groups:
                     group["foreach"] = True
                 try:
@@ -165,7 +167,9 @@ class OwnStep:
     def _is_scalar(self) -> np.ndarray:
         sizes = [self.state[i][key].numel() for i, key in self.buffers]
         flags = [where in self.scalars for where in self.buffers]
-        return np.concatenate([np.zeros(sum(self.sizes), bool), np.repeat(flags, sizes).astype(bool)])
+        return np.concatenate(
+            [np.zeros(sum(self.sizes), bool), np.repeat(flags, sizes).astype(bool)]
+        )
 
     def _update(self, weights: Any, state: Any, slopes: Any) -> tuple[list[Any], list[Any]]:
         """One step of the optimiser on fresh tensors."""
