@@ -31,6 +31,9 @@ def trained_by(make):
 
 
 LOSS = algorithms.Loss.of(bowl, [0.0, 0.0], TARGETS)
+SQUARES = algorithms.Loss.of(lambda w, x: 0.5 * jnp.mean((w - x) ** 2), [0.0, 0.0], TARGETS)
+PRODUCT = algorithms.Loss.of(lambda w: 0.5 * (w[0] * w[1] - 1) ** 2, [1.0, 1.0])
+BALANCE = algorithms.symmetries(PRODUCT, [1.0, 0.5])
 GAME = algorithms.Game.of(
     lambda x, y: x @ y + 0.1 * x @ x, lambda x, y: -x @ y + 0.1 * y @ y, [1.0], [0.0]
 )
@@ -82,6 +85,15 @@ SYSTEMS = {
         TWO,
     ),
     "UnadjustedLangevin": (lambda: algorithms.UnadjustedLangevin(LOSS, 0.3), TWO),
+    "GradientFlow": (lambda: algorithms.GradientFlow(LOSS, penalty=0.1), TWO),
+    "GradientDiffusion": (
+        lambda: algorithms.GradientDiffusion(algorithms.StochasticGradient(LOSS, 0.05, batch=3)),
+        TWO,
+    ),
+    "IndependentRuns": (
+        lambda: algorithms.IndependentRuns(algorithms.UnadjustedLangevin(LOSS, 0.3)),
+        [*TWO, 1.0],
+    ),
 }
 RESULTS = {
     "CurvatureSpectrum": lambda: algorithms.curvature_spectrum(
@@ -97,6 +109,21 @@ RESULTS = {
     "ConvergenceRate": lambda: algorithms.convergence_rate(0.9 ** np.arange(60.0)),
     "GameAnalysis": lambda: algorithms.game_analysis(GAME, [0.0, 0.0]),
     "Acceleration": lambda: algorithms.accelerate(np.cos, [1.0]),
+    "Tuning": lambda: algorithms.tune(
+        algorithms.HeavyBall(LOSS, 0.3), algorithms.Quadratics(0.1, 1.0)
+    ),
+    "FlowErrors": lambda: algorithms.flow_errors(
+        algorithms.GradientDescent(LOSS, 0.3), TWO, time=0.6, n_halvings=2
+    ),
+    "StationaryNoise": lambda: algorithms.stationary_noise(
+        algorithms.StochasticGradient(SQUARES, 0.3, batch=3),
+        np.asarray(TARGETS.mean(axis=0)),
+        n_steps=200,
+    ),
+    "Symmetries": lambda: BALANCE,
+    "ChargeDrift": lambda: algorithms.charge_drift(
+        algorithms.GradientDescent(PRODUCT, 0.1), [2.0, 0.1], BALANCE, n_steps=20
+    ),
     "CriticalSharpness": lambda: algorithms.critical_sharpness(
         algorithms.GradientDescent(LOSS, 0.3), TWO
     ),

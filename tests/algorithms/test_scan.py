@@ -29,6 +29,10 @@ def test_the_whole_ladder_of_the_quartic(ladder):
     assert low <= 2.0 * (1 + 1e-9)
     assert high >= 2.0
     assert high - low < 2e-3 * high
+    (merging,) = ladder.crises
+    low, high = merging.interval
+    assert low < 1.5 * np.sqrt(3) - 1 < high  # where the bands of both minima merge
+    assert high - low < 2e-3 * high
 
 
 def test_kinds_along_the_ladder(ladder):

@@ -12,6 +12,13 @@ if TYPE_CHECKING:
     from takens.algorithms.advice import GameAnalysis as GameAnalysis
     from takens.algorithms.advice import MethodAdvice as MethodAdvice
     from takens.algorithms.advice import game_analysis as game_analysis
+    from takens.algorithms.classes import AbstractFunctions as AbstractFunctions
+    from takens.algorithms.classes import Quadratics as Quadratics
+    from takens.algorithms.classes import SmoothConvex as SmoothConvex
+    from takens.algorithms.conserved import ChargeDrift as ChargeDrift
+    from takens.algorithms.conserved import Symmetries as Symmetries
+    from takens.algorithms.conserved import charge_drift as charge_drift
+    from takens.algorithms.conserved import symmetries as symmetries
     from takens.algorithms.curvature import CurvatureSpectrum as CurvatureSpectrum
     from takens.algorithms.curvature import SpectralDensity as SpectralDensity
     from takens.algorithms.curvature import curvature_spectrum as curvature_spectrum
@@ -41,6 +48,12 @@ if TYPE_CHECKING:
     from takens.algorithms.iterations import UnadjustedLangevin as UnadjustedLangevin
     from takens.algorithms.iterations import ValueIteration as ValueIteration
     from takens.algorithms.iterations import as_map as as_map
+    from takens.algorithms.limits import FlowErrors as FlowErrors
+    from takens.algorithms.limits import GradientDiffusion as GradientDiffusion
+    from takens.algorithms.limits import GradientFlow as GradientFlow
+    from takens.algorithms.limits import IndependentRuns as IndependentRuns
+    from takens.algorithms.limits import flow_errors as flow_errors
+    from takens.algorithms.limits import modified_flow as modified_flow
     from takens.algorithms.loss import Layout as Layout
     from takens.algorithms.loss import Loss as Loss
     from takens.algorithms.mixing import Acceleration as Acceleration
@@ -63,12 +76,45 @@ if TYPE_CHECKING:
     from takens.algorithms.recording import read_run as read_run
     from takens.algorithms.scan import LearningRateScan as LearningRateScan
     from takens.algorithms.scan import learning_rate_scan as learning_rate_scan
+    from takens.algorithms.stationary import StationaryNoise as StationaryNoise
+    from takens.algorithms.stationary import stationary_noise as stationary_noise
     from takens.algorithms.torch_loss import TorchLoss as TorchLoss
     from takens.algorithms.torch_maps import from_torch as from_torch
     from takens.algorithms.torch_step import TorchStep as TorchStep
     from takens.algorithms.training_step import TrainingStep as TrainingStep
+    from takens.algorithms.tuning import Tuning as Tuning
+    from takens.algorithms.tuning import momentum_for as momentum_for
+    from takens.algorithms.tuning import tune as tune
 
 _WHERE = {
+    "classes": (
+        "AbstractFunctions",
+        "Quadratics",
+        "SmoothConvex",
+    ),
+    "conserved": (
+        "ChargeDrift",
+        "Symmetries",
+        "charge_drift",
+        "symmetries",
+    ),
+    "limits": (
+        "FlowErrors",
+        "GradientDiffusion",
+        "GradientFlow",
+        "IndependentRuns",
+        "flow_errors",
+        "modified_flow",
+    ),
+    "stationary": (
+        "StationaryNoise",
+        "stationary_noise",
+    ),
+    "tuning": (
+        "Tuning",
+        "momentum_for",
+        "tune",
+    ),
     "advice": ("GameAnalysis", "MethodAdvice", "game_analysis"),
     "extrapolation": ("AbstractAcceleration", "Anderson", "MinimalPolynomial", "ReducedRank"),
     "mixing": ("Acceleration", "accelerate"),

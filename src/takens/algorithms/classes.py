@@ -113,11 +113,11 @@ class Quadratics(AbstractFunctions):
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class SmoothConvex(AbstractFunctions):
-    r"""All differentiable functions f for which :math:`f - \frac{m}{2}|w|^2` and
-    :math:`\frac{L}{2}|w|^2 - f` are convex, m and L being the bounds.
+    r"""Smooth and strongly convex functions, whose curvature is within the bounds everywhere.
 
-    The optimiser is a linear system G(z) from gradients to the points where they are taken. Errors
-    shrink at least like :math:`\rho^n` if for some :math:`0 \le h \le \rho^2`
+    With bounds m and L, :math:`f - \frac{m}{2}|w|^2` and :math:`\frac{L}{2}|w|^2 - f` are convex. The
+    optimiser is a linear system G(z) from gradients to the points where they are taken. Errors shrink at
+    least like :math:`\rho^n` if for some :math:`0 \le h \le \rho^2`
 
     .. math:: \mathrm{Re}\,\{\overline{(1 - m G)}\,(1 - h/z)\,(L G - 1)\} \le 0
               \quad\text{for all } |z| = \rho,

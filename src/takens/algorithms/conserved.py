@@ -191,7 +191,7 @@ def _sampled(loss: Loss, weights: Any, spread: float, seed: int) -> tuple[np.nda
     size = float(np.sqrt((flat**2).mean())) or 1.0
     rng = np.random.default_rng(seed)
     places = flat + spread * size * rng.normal(size=(2 * loss.dim + 16, loss.dim))
-    gradient: Callable[..., Any] = jax.jit(lambda block: jax.vmap(loss.gradient)(block))
+    gradient: Callable[..., Any] = jax.jit(jax.vmap(loss.gradient))
     slopes = np.concatenate([np.asarray(gradient(b)) for b in np.array_split(places, 16)])
     if not np.isfinite(slopes).all():
         raise InvalidInput("A gradient near the weights is not finite. Reduce `spread`.")

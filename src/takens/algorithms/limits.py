@@ -442,5 +442,7 @@ def _order(rates: np.ndarray, errors: np.ndarray) -> Estimate:
     slopes = np.diff(np.log(errors)) / np.diff(np.log(rates))
     low, high = sorted(slopes[-2:])
     return Estimate(
-        value=float(slopes[-1]), interval=(float(low), float(high)), method="last two pairs of rates"
+        value=float(slopes[-1]),
+        interval=(float(low), float(high)),
+        method="last two pairs of rates",
     )

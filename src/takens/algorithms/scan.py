@@ -22,6 +22,7 @@ SMALL = 32  # dimension up to which doublings are solved for and not only bracke
 KINDS = ("converges", "cycles", "chaotic", "unsettled", "diverges")
 SOLVED = "multiplier -1 of the cycle"
 FEIGENBAUM = 4.669201609
+WIDER = 1.5  # growth of a chaotic attractor between neighbours that is a crisis
 CONVERGES, CYCLES, CHAOTIC, UNSETTLED, DIVERGES = range(5)
 
 
@@ -50,6 +51,8 @@ class LearningRateScan(AbstractResult):
     chaos_onset, divergence : Estimate
         First rate with a positive exponent; rate from which every run diverges. NaN where neither
         was met.
+    crises : tuple of Estimate
+        Where chaos suddenly fills half as much space again, as when bands of two minima merge.
     """
 
     rates: np.ndarray
@@ -63,6 +66,7 @@ class LearningRateScan(AbstractResult):
     flips: tuple[Estimate, ...]
     chaos_onset: Estimate
     divergence: Estimate
+    crises: tuple[Estimate, ...] = ()
 
     def summary(self) -> str:
         """The thresholds."""
@@ -77,6 +81,8 @@ class LearningRateScan(AbstractResult):
             lines.append(f"{name}: {found if found.is_finite else 'not met'}")
         if self.flips:
             lines.insert(2, "cycles double at " + ", ".join(f"{f.value:.8g}" for f in self.flips))
+        if self.crises:
+            lines.append("chaos widens at " + ", ".join(str(c) for c in self.crises))
         return "\n".join(lines)
 
     def plot(self, ax: Any = None) -> Any:
@@ -169,7 +175,8 @@ def learning_rate_scan(
     long. "Unsettled" is neither a cycle nor certain chaos: a run that still descends, a torus, or a
     long transient. Where four doublings or more are solved for, chaos is taken to begin at the end of
     their cascade, which the universal ratio 4.669 gives. The other intervals are brackets, between
-    neighbours that were run; they do not establish that nothing happens between.
+    neighbours that were run; they do not establish that nothing happens between. Just past a crisis
+    orbits cross over rarely, so that its interval reaches down by `rtol` at least.
 
     Cost: ``n_rates * (n_rounds + 1)`` runs of ``2 * (n_transient + n_steps)`` steps; memory for
     ``n_rates * n_steps * 16`` numbers for each batch.
@@ -188,7 +195,7 @@ def learning_rate_scan(
     >>> [round(f.value, 6) for f in found.flips[:2]]
     [1.0, 1.236068]
     """
-    scanner = _Scanner(system, x0, parameter, n_steps, n_transient, seed)
+    scanner = _Scanner(system, x0, parameter, n_steps, n_transient, seed, rtol)
     low, high = _checked(bounds, rtol, n_rates, n_rounds)
     scanner.run(np.geomspace(low, high, n_rates))
     for _ in range(n_rounds):
@@ -218,8 +225,9 @@ class _Scanner:
     """The runs up to now, and what they say."""
 
     def __init__(
-        self, system: Any, x0: Any, parameter: str, n_steps: int, n_transient: int, seed: int
-    ) -> None:
+        self, system: Any, x0: Any, parameter: str, n_steps: int, n_transient: int, seed: int,
+        rtol: float,
+    ) -> None:  # fmt: skip
         if not isinstance(system, AbstractMap):
             raise WrongKind(
                 f"{type(system).__name__} was given; expected a map with a rate, such as an optimiser."
@@ -227,7 +235,7 @@ class _Scanner:
         if n_steps < 2 * MAX_PERIOD:
             raise InvalidInput(f"n_steps = {n_steps}; expected at least {2 * MAX_PERIOD}.")
         self.system, self.x0, self.parameter = system, np.asarray(x0, float), parameter
-        self.n_steps, self.n_transient, self.seed = n_steps, n_transient, seed
+        self.n_steps, self.n_transient, self.seed, self.rtol = n_steps, n_transient, seed, rtol
         dim = system.dim
         if isinstance(system, (AbstractOptimiser, OptaxMap, TorchStep)):
             dim = system.loss.dim
@@ -273,10 +281,24 @@ class _Scanner:
         edges.append(held[-1] + 1 if held and held[-1] + 1 < len(kinds) else None)
         return [(i - 1, i) if i else (-1, -1) for i in edges]
 
+    def crises(self) -> list[tuple[int, int]]:
+        """Neighbours in chaos between which it widens at once, and stays as wide."""
+        chaotic = [i for i, row in enumerate(self.found) if row[1] == CHAOTIC]
+        extents = [float(np.linalg.norm(np.ptp(self.found[i][5], axis=0))) for i in chaotic]
+        made, first = [], 0
+        for j in range(2, len(chaotic)):
+            before = extents[first:j]
+            if len(before) < 2:
+                continue
+            if min(extents[j], float(np.median(extents[j : j + 3]))) >= WIDER * max(before):
+                made.append((chaotic[j - 1], chaotic[j]))
+                first = j
+        return made
+
     def between(self, rtol: float, n_rates: int) -> np.ndarray:
         """A batch of rates that fills the wide brackets evenly."""
         open_ = []
-        for a, b in sorted(set(self.brackets())):
+        for a, b in sorted({*self.brackets(), *self.crises()}):
             if a >= 0 and self.found[b][0] - self.found[a][0] > rtol * self.found[b][0]:
                 open_.append((self.found[a][0], self.found[b][0]))
         if not open_:
@@ -303,6 +325,7 @@ class _Scanner:
             exponents=np.array(columns[3]), standard_error=np.array(columns[4]),
             states=np.stack(columns[5]), components=self.components, largest_stable=stable,
             flips=flips, chaos_onset=chaos, divergence=divergence, cautions=cautions,
+            crises=tuple(self.crisis(b) for b in self.crises()),
             provenance={"system": type(self.system).__name__, "n_steps": self.n_steps,
                         "n_transient": self.n_transient},
         )  # fmt: skip
@@ -314,6 +337,13 @@ class _Scanner:
         low, high = self.found[a][0], self.found[b][0]
         return Estimate(
             value=0.5 * (low + high), interval=(low, high), level=1.0, method="bracket of two runs"
+        )
+
+    def crisis(self, bracket: tuple[int, int]) -> Estimate:
+        low, high = (self.found[i][0] for i in bracket)
+        low = min(low, high * (1 - self.rtol))
+        return Estimate(
+            value=0.5 * (low + high), interval=(low, high), level=0.9, method="bracket of two runs"
         )
 
     def flips(self) -> tuple[tuple[Estimate, ...], tuple[Finding, ...]]:

@@ -68,7 +68,9 @@ class StationaryNoise(AbstractResult):
             seen = ""
             if np.isfinite(self.measured[k]):
                 low, high = self.measured_interval[k]
-                seen = f", measured {self.measured[k]:.4g} ({self.level:.0%}: {low:.4g} to {high:.4g})"
+                seen = (
+                    f", measured {self.measured[k]:.4g} ({self.level:.0%}: {low:.4g} to {high:.4g})"
+                )
             lines.append(
                 f"curvature {self.curvatures[k]:.4g}: variance {self.variances[k]:.4g} (additive noise "
                 f"{self.additive[k]:.4g}, diffusion {self.diffusion[k]:.4g}){seen}"
@@ -215,7 +217,9 @@ def stationary_noise(
     measured, interval = _measured(system, flat, vectors, values, n_runs, n_steps)
     diagonal = np.diag(noise) * rate * share
     with np.errstate(divide="ignore", invalid="ignore"):
-        additive = np.where(held & (rate * values < 2), diagonal / (values * (2 - rate * values)), np.nan)
+        additive = np.where(
+            held & (rate * values < 2), diagonal / (values * (2 - rate * values)), np.nan
+        )
         diffusion = np.where(held, diagonal / (2 * values), np.nan)
     variances = np.diag(full).copy()
     outside = _outside(variances, interval)

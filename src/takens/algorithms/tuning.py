@@ -18,7 +18,7 @@ from takens.algorithms.optimisers import (
     Nesterov,
     RMSProp,
 )
-from takens.core import AbstractResult, Estimate, Finding, InvalidInput, Status, WrongKind
+from takens.core import AbstractResult, Estimate, Finding, Status, WrongKind
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -319,7 +319,9 @@ def _tuning(
     tuned = system.with_parameters(**settings)
     value = functions.rate(tuned, bounds)
     name = type(functions).__name__
-    beyond = value if isinstance(functions, SmoothConvex) else SmoothConvex(*bounds).rate(tuned, bounds)
+    beyond = (
+        value if isinstance(functions, SmoothConvex) else SmoothConvex(*bounds).rate(tuned, bounds)
+    )
     if not value < 1:
         return Tuning(
             system=tuned, settings=dict.fromkeys(settings, np.nan), rate=Estimate(value=np.nan),
@@ -346,5 +348,3 @@ def _tuning(
         before=before if before < 1 else np.nan, beyond=beyond, bounds=bounds, functions=name,
         cautions=tuple(cautions),
     )  # fmt: skip
-
-
