@@ -291,7 +291,7 @@ class IndependentRuns(AbstractMap):
 
     def step(self, n: Any, x: Any, u: Any = None) -> Any:
         """That of the system, with the noise of this run."""
-        run = jax.lax.stop_gradient(x[-1]).astype(int)
+        run = jnp.round(x[-1]).astype(int)
         moved = self.system.step(n + run * self.stride, x[:-1], u)
         return jnp.concatenate([moved, x[-1:]])
 
