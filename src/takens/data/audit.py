@@ -116,8 +116,8 @@ def _extent(recording: Recording) -> Iterator[Finding]:
     inputs = f", {len(first.input_names)} input(s)" if first.input_names else ""
     unit = "" if recording.time_unit == "1" else f" {recording.time_unit}"
     start, end = (
-        min(r.times[0] for r in recording if len(r)),
-        max(r.times[-1] for r in recording if len(r)),
+        min((r.times[0] for r in recording if len(r)), default=np.nan),
+        max((r.times[-1] for r in recording if len(r)), default=np.nan),
     )
     said = f"Units: {listed(units, 4)}." if units else "Units are not given."
     yield Finding(

@@ -15,10 +15,12 @@ from takens.learn.partial.law import PDELaw
 from takens.learn.partial.prepare import (
     LEAST_TESTS,
     Prepared,
+    check_different,
     half_widths,
     lattice,
     narrowest,
     noise_variance,
+    spread_of,
 )
 from takens.learn.partial.terms import PDETerm, candidate_count, candidates
 
@@ -218,14 +220,10 @@ class WeakPDE(AbstractEstimator["PeriodicPDE | GridPDE"]):
         closed: tuple[bool, ...],
     ) -> tuple[np.ndarray, tuple[int, ...]]:
         """Noise of every component, and half-widths."""
+        check_different(records)
         sigma = []
         for c, name in enumerate(records[0].components):
-            cells = np.concatenate([r.values[..., c].ravel() for r in records])
-            spread = float(np.nanstd(cells))
-            if spread <= 1e-12 * float(np.nanmax(np.abs(cells))):
-                raise InvalidInput(
-                    f"component {name!r} is constant; a constant field has no dynamics. Drop it."
-                )
+            spread = spread_of(name, np.concatenate([r.values[..., c].ravel() for r in records]))
             sizes = [r.values[..., c].size for r in records]
             parts = [noise_variance(r.values[..., c]) for r in records]
             sigma.append(max(float(np.average(parts, weights=sizes)) ** 0.5, EXACTEST * spread))

@@ -11,6 +11,7 @@ import numpy as np
 from takens.core import InvalidInput
 
 MOST_AXES = 3
+LARGEST, SMALLEST = 1e30, 1e-30  # sizes of steps and values of which powers are numbers
 UNEVEN = 1e-3  # of a step: times and places written with few digits are still even
 
 
@@ -69,17 +70,8 @@ class FieldData:
         def set_field(name: str, value: Any) -> None:
             object.__setattr__(self, name, value)
 
-        if not isinstance(self.coordinates, Mapping):
-            raise InvalidInput(
-                f"coordinates are a {type(self.coordinates).__name__}; expected a mapping from the "
-                "name of an axis to its places, such as {'x': x, 'y': y}."
-            )
-        places = {str(k): np.array(v, dtype=float) for k, v in self.coordinates.items()}
-        if not 1 <= len(places) <= MOST_AXES:
-            raise InvalidInput(
-                f"{len(places)} axes were given; a field has one to three. Name them in coordinates."
-            )
-        values, times = np.array(self.values, dtype=float), np.array(self.times, dtype=float)
+        places = _places(self.coordinates)
+        values, times = real(self.values, "values"), real(self.times, "times")
         if values.ndim == 1 + len(places):
             values = values[..., None]
         lengths = tuple(v.size for v in places.values())
@@ -104,7 +96,7 @@ class FieldData:
         labels = tuple(map(str, self.components)) or tuple(
             "uvwpqrs"[i] for i in range(min(count, 7))
         )
-        if len(labels) != count or len(set(labels)) != count:
+        if len(labels) != count or len(set(labels)) != count or not all(labels):
             raise InvalidInput(
                 f"{labels} label {count} component(s). Give one label per component, all different."
             )
@@ -114,7 +106,8 @@ class FieldData:
         names = tuple(map(str, self.input_names)) or tuple(
             "fghabcd"[i] for i in range(min(inputs.shape[-1], 7))
         )
-        if len(names) != inputs.shape[-1] or len({*names, *labels}) != len(names) + count:
+        different = len({*names, *labels}) == len(names) + count and all(names)
+        if len(names) != inputs.shape[-1] or not different:
             raise InvalidInput(
                 f"{names} label {inputs.shape[-1]} input(s) beside {labels}. Give one name per input, "
                 "all different."
@@ -146,11 +139,42 @@ class FieldData:
         return tuple(float((v[-1] - v[0]) / (len(v) - 1)) for v in lines)
 
 
+def _places(coordinates: Any) -> dict[str, np.ndarray]:
+    """Every axis by its name."""
+    if not isinstance(coordinates, Mapping):
+        raise InvalidInput(
+            f"coordinates are a {type(coordinates).__name__}; expected a mapping from the "
+            "name of an axis to its places, such as {'x': x, 'y': y}."
+        )
+    places = {str(k): real(v, f"coordinate {k!r}") for k, v in coordinates.items()}
+    for name in places:
+        if not name.isidentifier():
+            raise InvalidInput(
+                f"an axis is called {name!r}; expected a word, which names its derivatives."
+            )
+    if not 1 <= len(places) <= MOST_AXES:
+        raise InvalidInput(
+            f"{len(places)} axes were given; a field has one to three. Name them in coordinates."
+        )
+    return places
+
+
+def real(given: Any, what: str) -> np.ndarray:
+    """A new array of floats."""
+    array = np.asarray(given)
+    if np.iscomplexobj(array):
+        raise InvalidInput(f"{what} are complex. Give real and imaginary parts as two components.")
+    try:
+        return np.array(array, dtype=float)
+    except (TypeError, ValueError) as error:
+        raise InvalidInput(f"{what} are no numbers ({array.dtype}). Convert them.") from error
+
+
 def _inputs(given: np.ndarray | None, shape: tuple[int, ...]) -> np.ndarray:
     """Known fields with their own axis last, (time, axes..., input)."""
     if given is None:
         return np.empty((*shape, 0))
-    inputs = np.array(given, dtype=float)
+    inputs = real(given, "inputs")
     if inputs.ndim == len(shape):
         inputs = inputs[..., None]
     if inputs.shape[:-1] != shape:
@@ -177,6 +201,7 @@ def even_step(line: np.ndarray, name: str) -> float:
         )
     steps = np.diff(line)
     step = float(steps.mean())
+    check_step(step, f"coordinate {name!r}")
     if not (step > 0 and np.abs(steps - step).max() <= UNEVEN * step):
         raise InvalidInput(
             f"coordinate {name!r} steps by {steps.min():.6g} to {steps.max():.6g}; expected even, "
@@ -184,6 +209,14 @@ def even_step(line: np.ndarray, name: str) -> float:
             "interval: average or thin the field to an even grid instead."
         )
     return step
+
+
+def check_step(step: float, what: str) -> None:
+    """Refuse steps whose powers are no numbers; derivatives divide by them."""
+    if not abs(step) < LARGEST or (step and abs(step) < SMALLEST):
+        raise InvalidInput(
+            f"{what} steps by {step:.3g}, of which powers are no numbers. Take other units."
+        )
 
 
 def _regular(times: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -194,6 +227,7 @@ def _regular(times: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndar
     if not (steps > 0).all():
         raise InvalidInput("times are not strictly increasing. Sort them and merge duplicates.")
     dt = float(np.median(steps[steps < 1.5 * steps.min()]))
+    check_step(dt, "time")
     counts = np.rint(steps / dt)
     if np.abs(steps - counts * dt).max() > UNEVEN * dt * max(1.0, counts.max()):
         raise InvalidInput(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from takens.core import AbstractResult, Estimate
-from takens.learn.partial.terms import PDETerm
+from takens.learn.partial.terms import PDETerm, label
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -91,7 +91,7 @@ class PDELaw(AbstractResult):
     def equations(self, digits: int = 4) -> tuple[str, ...]:
         """Every equation as text, such as ``u_t = -0.5 (u^2)_x + 0.1 u_xx``."""
         lines = []
-        for c, component in enumerate(self.components):
+        for c, component in enumerate(map(label, self.components)):
             if np.isnan(self.coefficients[:, c]).any():
                 lines.append(f"{component}_t = ? (no sparse law is supported)")
                 continue

@@ -5,16 +5,18 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Iterator
-from itertools import product
+from itertools import combinations, product
 
 import numpy as np
 import scipy.sparse
 
 from takens.core import InvalidInput
 from takens.learn.partial.bumps import Axis
-from takens.learn.partial.grid import FieldData
+from takens.learn.partial.grid import LARGEST, SMALLEST, FieldData
 from takens.learn.partial.weak import Weak, contracted
 
+LEAST_SPREAD = 1e-4  # of its size: what a component must vary by
+SAME = 1e-10  # squared distance of two components of length one that are the same
 POWER = 8  # of the bump: smooth enough for derivatives of order 4 and the quadrature of them
 BEYOND = 2.0  # standard deviations of the bump's spectrum at which the corner of the data lies
 LEAST_SHARE = 1e-5  # of the mean square slope that may lie beyond the corner
@@ -32,6 +34,53 @@ def narrowest(order: int) -> int:
     power of the half-width or faster.
     """
     return 4 + 2 * max(order, 1)
+
+
+def spread_of(name: str, cells: np.ndarray) -> float:
+    """Standard deviation of a component, of which products must have digits left.
+
+    Raises
+    ------
+    InvalidInput
+        If it is constant, nearly so for its size, or too large or small.
+    """
+    size = float(np.nanmax(np.abs(cells)))
+    if not size < LARGEST:
+        raise InvalidInput(
+            f"values of {name!r} reach {size:.3g}, too large for products. Take larger units."
+        )
+    spread = float(np.nanstd(cells))
+    if spread <= 1e-12 * size:
+        raise InvalidInput(
+            f"component {name!r} is constant; a constant field has no dynamics. Drop it."
+        )
+    if spread < SMALLEST:
+        raise InvalidInput(
+            f"values of {name!r} vary by {spread:.3g}, too little for products. Take smaller units."
+        )
+    if spread < LEAST_SPREAD * size:
+        raise InvalidInput(
+            f"component {name!r} varies by {spread:.3g} about {size:.3g}, which leaves no digits to "
+            "products. Give its difference from a constant; the law is then one of that difference."
+        )
+    return spread
+
+
+def check_different(records: tuple[FieldData, ...]) -> None:
+    """Refuse components that are one and the same up to offset and unit."""
+    names = records[0].components
+    cells = np.concatenate([r.values.reshape(-1, len(names)) for r in records])
+    for i, j in combinations(range(len(names)), 2):
+        pair = cells[:, [i, j]][np.isfinite(cells[:, [i, j]]).all(axis=1)]
+        with np.errstate(over="ignore", invalid="ignore"):  # sizes are refused on their own
+            pair = pair - pair.mean(axis=0)
+            a, b = (pair / np.sqrt((pair**2).sum(axis=0))).T
+            same = ((a - np.sign(a @ b) * b) ** 2).sum() < SAME
+        if same:
+            raise InvalidInput(
+                f"components {names[i]!r} and {names[j]!r} are the same up to offset and unit, so "
+                "that no data tell them apart. Drop one."
+            )
 
 
 def noise_variance(values: np.ndarray) -> float:

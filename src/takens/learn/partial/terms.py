@@ -8,6 +8,8 @@ from itertools import product
 
 import numpy as np
 
+from takens.learn.terms.tree import quoted
+
 AXES = ("x", "y", "z")
 Powers = tuple[int, ...]
 Orders = tuple[int, ...]
@@ -30,12 +32,18 @@ class PDETerm:
 
     def name(self, components: tuple[str, ...], axes: tuple[str, ...]) -> str:
         """Such as ``u_xx``, ``(u^2)_x``, ``u v^2`` or ``1``."""
+        components = tuple(label(c) for c in components)
         inside = monomial_name(self.powers, components)
         letters = "".join(axis * order for axis, order in zip(axes, self.orders, strict=True))
         if not letters:
             return inside
         plain = inside in components
         return f"{inside}_{letters}" if plain else f"({inside})_{letters}"
+
+
+def label(component: str) -> str:
+    """Between backticks where it is no plain word, or could be read as a derivative."""
+    return quoted(component) if "_" not in component else f"`{component}`"
 
 
 def monomial_name(powers: Powers, components: tuple[str, ...]) -> str:

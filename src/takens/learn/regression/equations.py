@@ -13,6 +13,7 @@ from takens.learn.moments import MomentBlocks, Moments
 ROUNDING = (
     1e-13  # of the sum of squares of a target: what differences of sums cannot tell from none
 )
+FEWEST_BLOCKS = 4  # of rows, below which their scores say nothing of a covariance
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
@@ -105,7 +106,7 @@ class PlainEquations(AbstractEquations):
         used = coefficients != 0
         sums = self.sums()[i]
         variance = residual_square(sums, coefficients) / max(sums.count - freedom, 1)
-        if not used.any() or self.n_blocks < 4:
+        if not used.any() or self.n_blocks < FEWEST_BLOCKS:
             return variance
         table = np.zeros((self.n_terms, self.dim))
         table[:, i] = coefficients
@@ -128,11 +129,14 @@ class PlainEquations(AbstractEquations):
         return np.moveaxis(shared.scores(table), 2, 1)
 
     def score_covariance(self, table: np.ndarray) -> np.ndarray:
-        """Sum of the squares of the scores of blocks."""
-        scores = self._scores(table).reshape(self.n_blocks, -1)
+        """Sum of the squares of the scores of blocks; of few blocks, that of independent rows."""
         rows = float(self.blocks[0].counts.sum())
         used = max(int((table != 0).sum(axis=0).max()), 1)
         small = rows / max(rows - used, 1)
+        if self.n_blocks < FEWEST_BLOCKS:
+            (shared,) = self.blocks
+            return np.kron(shared.total.residual_covariance(table) * small, shared.total.gram)
+        scores = self._scores(table).reshape(self.n_blocks, -1)
         return np.asarray(scores.T @ scores) * self._unbiased * small
 
 

@@ -9,7 +9,9 @@ import numpy as np
 from takens.core import Finding, InvalidInput
 from takens.learn.regression.constraints import Bounds
 from takens.learn.regression.equations import (
+    FEWEST_BLOCKS,
     AbstractEquations,
+    PlainEquations,
     WhitenedEquations,
     residual_square,
 )
@@ -79,6 +81,15 @@ def standing(
                     action="Their coefficients are uncertain together; see the covariance.",
                 )
             )
+    if isinstance(problem.equations, PlainEquations) and problem.equations.n_blocks < FEWEST_BLOCKS:
+        findings.append(
+            Finding(
+                code="few-rows",
+                text=f"{int(problem.equations.blocks[0].counts.sum())} rows are too few to tell how "
+                "far their residuals are correlated; the intervals take them as independent.",
+                action="Take the intervals as a lower end.",
+            )
+        )
     if isinstance(problem.equations, WhitenedEquations) and not problem.equations.noises.any():
         findings.append(
             Finding(

@@ -10,7 +10,7 @@ import numpy as np
 
 from takens.core import Finding, InvalidInput, Recording
 from takens.data import as_recording
-from takens.learn.sparse.nodes import Nodes, noise_variance
+from takens.learn.sparse.nodes import Nodes, check_column, median_step, noise_variance
 
 LEAST = 8  # rows of a stretch
 LONGEST = 20.0  # median steps after which a stretch ends, whatever the form
@@ -31,10 +31,7 @@ def samples_of(data: Any) -> tuple[Nodes, tuple[Finding, ...]]:
         If no stretch is long enough, a column is constant, or values cannot be multiplied.
     """
     recording = as_recording(data)
-    steps = [np.diff(r.times) for r in recording if len(r) > 1]
-    if not steps:
-        raise InvalidInput("No record has two rows. Equations need a time series.")
-    longest = LONGEST * float(np.median(np.concatenate(steps)))
+    longest = LONGEST * median_step(recording)
     pieces: list[tuple[np.ndarray, ...]] = []
     lost = 0
     for record in recording:
@@ -69,17 +66,7 @@ def _joined(pieces: list[tuple[np.ndarray, ...]], recording: Recording) -> Nodes
     linked = np.ones(len(times) - 1, dtype=bool)
     linked[np.cumsum(lengths)[:-1] - 1] = False
     for j, name in enumerate(first.names):
-        low, high = values[:, j].min(), values[:, j].max()
-        size = max(abs(low), abs(high))
-        if high - low <= 1e-12 * size:
-            raise InvalidInput(
-                f"Column {name!r} is constant, so that nothing can be learned of it. Leave it out."
-            )
-        if not size < 1e37:  # its eighth power must be a number
-            raise InvalidInput(
-                f"Values of {name!r} reach {size:.3g}, too large for products of columns. "
-                "Give the column in larger units."
-            )
+        check_column(name, values[:, j])
     return Nodes(
         times=times,
         values=values,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from takens.core import AbstractResult, Estimate, Status
+from takens.learn.terms.tree import quoted
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -85,6 +86,7 @@ class AbstractLaw(AbstractResult):
 
     def left(self, name: str) -> str:
         """The left side of the equation of a column, such as ``dx/dt``."""
+        name = quoted(name)
         if self.kind == "map":
             return f"{name}[n+1]"
         power = f"^{self.order}" if self.order > 1 else ""
@@ -96,6 +98,9 @@ class AbstractLaw(AbstractResult):
         lines = []
         upper = len(self.terms) - self.n_lower
         for i, name in enumerate(self.names):
+            if np.isnan(self.coefficients[:, i]).any():
+                lines.append(f"{self.left(name)} = ? (no sparse law is supported)")
+                continue
             right = self._sum(i, range(upper)) or "0"
             lower = self._sum(i, range(upper, len(self.terms)))
             if lower:

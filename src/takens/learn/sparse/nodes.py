@@ -14,6 +14,7 @@ from takens.data import as_recording
 DIFFERENCES = 6  # order of the differences that leave only noise of a well-sampled signal
 UNSEEN = 1e4  # variance of a missing value, in squared ranges of its column: nothing is known of it
 FINEST = 1e-6  # noise, in standard deviations of a column, below which no data are taken to be
+LARGEST, SMALLEST = 1e37, 1e-37  # sizes of which the eighth power is a number
 LONGEST_LINK = 20  # a gap longer than so many median steps ends a stretch
 
 
@@ -105,7 +106,7 @@ def nodes_of(data: Any, *, least: int = 8) -> Nodes:
         If no stretch is long enough, a column is constant or empty, or values cannot be squared.
     """
     recording = as_recording(data)
-    step = _median_step(recording)
+    step = median_step(recording)
     parts = [_rows(record, step, least) for record in recording]
     found = [stretch for part in parts for stretch in part]
     if not found:
@@ -132,11 +133,24 @@ def nodes_of(data: Any, *, least: int = 8) -> Nodes:
     )
 
 
-def _median_step(recording: Recording) -> float:
+def median_step(recording: Recording) -> float:
+    """From a row to the next, over all records.
+
+    Raises
+    ------
+    InvalidInput
+        If there is none, or its powers are no numbers.
+    """
     steps = [np.diff(record.times) for record in recording if len(record) > 1]
     if not steps:
         raise InvalidInput("No record has two rows. Equations need a time series.")
-    return float(np.median(np.concatenate(steps)))
+    step = float(np.median(np.concatenate(steps)))
+    if not SMALLEST < step < LARGEST:
+        raise InvalidInput(
+            f"Times are {step:.3g} apart, too {'small' if step < 1 else 'large'} for powers of "
+            f"rates. Give time in {'smaller' if step < 1 else 'larger'} units."
+        )
+    return step
 
 
 def _rows(record: Any, step: float, least: int) -> list[tuple[np.ndarray, ...]]:
@@ -163,19 +177,28 @@ def _rows(record: Any, step: float, least: int) -> list[tuple[np.ndarray, ...]]:
 
 
 def _checked(values: np.ndarray, seen: np.ndarray, names: tuple[str, ...]) -> None:
-    with np.errstate(over="ignore"):
-        size = np.abs(values).max(axis=0)
-        if not np.isfinite(size**8).all():
-            raise InvalidInput(
-                f"Values reach {size.max():.3g}, too large for products of columns. "
-                "Give the columns in larger units."
-            )
     for j, name in enumerate(names):
-        there = values[seen[:, j], j]
-        if np.ptp(there) <= 1e-12 * np.abs(there).max():
-            raise InvalidInput(
-                f"Column {name!r} is constant, so that nothing can be learned of it. Leave it out."
-            )
+        check_column(name, values[seen[:, j], j])
+
+
+def check_column(name: str, values: np.ndarray) -> None:
+    """Refuse a column that does not move, or of which powers are no numbers."""
+    low, high = float(values.min()), float(values.max())
+    size = max(abs(low), abs(high))
+    if not size < LARGEST:
+        raise InvalidInput(
+            f"Values of {name!r} reach {size:.3g}, too large for products of columns. "
+            "Give the column in larger units."
+        )
+    if high - low <= 1e-12 * size:
+        raise InvalidInput(
+            f"Column {name!r} is constant, so that nothing can be learned of it. Leave it out."
+        )
+    if high - low < SMALLEST:
+        raise InvalidInput(
+            f"Values of {name!r} differ by {high - low:.3g} at most, too little for products of "
+            "columns. Give the column in smaller units."
+        )
 
 
 def noise_variance(nodes: Nodes, kind: str = "flow") -> np.ndarray:

@@ -16,6 +16,10 @@ EXACT = 1e-3  # residual, in standard deviations of a column, below which its co
 USEFUL = 0.2  # share of a column's variance that a law must hold
 FAR = 2.0  # times the misfit that the residuals explain, above which the states are no orbit
 
+FEW = 3.0  # samples for each candidate term of an equation, below which a law is a caution
+ENTANGLED = 1e-3  # squared share of a coefficient's information that is not shared by the others
+TIED = 1e-10  # one less the squared correlation of two columns that are the same up to units
+
 _NO_ORBIT = Finding(
     code="no-orbit",
     text="No orbit of these candidate terms could be laid through the data.",
@@ -48,10 +52,11 @@ def judged(
     except np.linalg.LinAlgError:  # finer steps leave the numbers: there was no orbit
         found = None
     if found is None:
+        findings = (_NO_ORBIT, *tied(nodes))
         law = Law(coefficients=np.full(shape, np.nan), standard_errors=np.full(shape, np.nan),
                   covariance=np.empty((0, 0)), measurement_noise=blank, explained=blank,
-                  memory=blank, path=(), status=Status.NO_LAW, cautions=(_NO_ORBIT,), **common)  # fmt: skip
-        return law, (_NO_ORBIT,)
+                  memory=blank, path=(), status=Status.NO_LAW, cautions=findings, **common)  # fmt: skip
+        return law, findings
     errors = np.zeros(shape)
     covariance = found.shot.covariance * found.rise
     errors.T[found.support.T] = np.sqrt(np.diag(covariance))
@@ -61,6 +66,7 @@ def judged(
     memory = _memory(nodes, found)
     remains = Remains(names, np.sqrt(variance) / span, explained, memory)
     findings = _objections(remains, len(nodes), found.shot.converged)
+    findings += _weak_ground(search, found, covariance, names)
     if not found.shot.converged and not _orbits(nodes, found):
         findings += (_NO_ORBIT,)
     if coarse(search, found):
@@ -81,6 +87,65 @@ def judged(
               path=found.path, status=Status.NO_LAW if serious else Status.OK, cautions=findings,
               **common)  # fmt: skip
     return law, findings
+
+
+def _weak_ground(
+    search: Search, found: Found, covariance: np.ndarray, names: tuple[str, ...]
+) -> tuple[Finding, ...]:
+    """Cautions on few samples, on columns that are one, and on terms that only stand together."""
+    findings = list(tied(search.nodes))
+    count, most = len(search.nodes), int(search.allowed.sum(axis=0).max())
+    if count < FEW * most:
+        findings.append(
+            Finding(
+                code="few-samples",
+                text=f"{count} samples chose among {most} candidate terms.",
+                action="Other laws may do as well. Give more samples or a smaller library.",
+            )
+        )
+    size = np.sqrt(np.maximum(np.diag(covariance), 1e-300))
+    values, vectors = np.linalg.eigh(covariance / np.outer(size, size))
+    floor = max(values[-1], 1.0) * 1e-15 if len(values) else 1.0
+    apart = 1 / ((vectors**2) / np.maximum(values, floor)).sum(axis=1)
+    equation, _ = np.nonzero(found.support.T)
+    for i, name in enumerate(names):
+        count = int(((equation == i) & (apart < ENTANGLED)).sum())
+        if count:
+            findings.append(
+                Finding(
+                    code="entangled-terms",
+                    text=f"In the equation of {name!r} {count} coefficients nearly make up for each "
+                    "other on these data.",
+                    action="Their coefficients are uncertain together; see the covariance.",
+                )
+            )
+    return tuple(findings)
+
+
+def tied(nodes: Nodes) -> tuple[Finding, ...]:
+    """A caution on measured columns that are one and the same up to offset and unit."""
+    places = np.flatnonzero(nodes.measured)
+    rows = nodes.seen[:, places].all(axis=1)
+    x = nodes.values[np.ix_(rows, places)]
+    if len(x) < 3:
+        return ()
+    x = x - x.mean(axis=0)
+    x = x / np.maximum(np.sqrt((x**2).sum(axis=0)), 1e-300)
+    pairs = [
+        f"{nodes.names[places[i]]!r} and {nodes.names[places[j]]!r}"
+        for i in range(len(places))
+        for j in range(i)
+        if ((x[:, i] - np.sign(x[:, i] @ x[:, j]) * x[:, j]) ** 2).sum() < TIED
+    ]
+    if not pairs:
+        return ()
+    return (
+        Finding(
+            code="columns-coincide",
+            text=f"{'; '.join(pairs[:4])} are the same up to offset and unit.",
+            action="No data can tell terms of one from terms of the other. Leave one out.",
+        ),
+    )
 
 
 def _orbits(nodes: Nodes, found: Found) -> bool:
