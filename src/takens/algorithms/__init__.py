@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from takens.algorithms.curvature import SpectralDensity as SpectralDensity
     from takens.algorithms.curvature import curvature_spectrum as curvature_spectrum
     from takens.algorithms.curvature import spectral_density as spectral_density
+    from takens.algorithms.diagnosis import TrainingAdvice as TrainingAdvice
+    from takens.algorithms.diagnosis import TrainingDiagnosis as TrainingDiagnosis
+    from takens.algorithms.diagnosis import TrainingEvidence as TrainingEvidence
+    from takens.algorithms.diagnosis import diagnose as diagnose
     from takens.algorithms.edge import CriticalSharpness as CriticalSharpness
     from takens.algorithms.edge import Sharpness as Sharpness
     from takens.algorithms.edge import critical_sharpness as critical_sharpness
@@ -119,6 +123,7 @@ _WHERE = {
     "extrapolation": ("AbstractAcceleration", "Anderson", "MinimalPolynomial", "ReducedRank"),
     "mixing": ("Acceleration", "accelerate"),
     "curvature": ("CurvatureSpectrum", "SpectralDensity", "curvature_spectrum", "spectral_density"),
+    "diagnosis": ("TrainingAdvice", "TrainingDiagnosis", "TrainingEvidence", "diagnose"),
     "from_libraries": ("OptaxMap", "from_optax"),
     "games": (
         "AbstractGamePlay",
