@@ -46,6 +46,7 @@ OTHER_FIRST_ARGUMENT = {
     "takens.learn.simulate": "takes a learned model with its own window of the past",
     "takens.algorithms.accelerate": "takes a map in NumPy, which need not be a system",
     "takens.algorithms.as_map": "takes an update rule, which becomes a system",
+    "takens.algorithms.diagnose": "takes a system, a recorded run or the path of one",
     "takens.algorithms.read_run": "reads a path",
     "takens.algorithms.from_optax": "takes a loss and an optimiser, which become a system",
     "takens.algorithms.from_torch": "takes a model, a loss and an optimiser, which become a system",

@@ -107,6 +107,9 @@ RESULTS = {
         algorithms.GradientDescent(LOSS, 0.3), TWO, (0.1, 20.0), n_rounds=0, n_transient=400
     ),
     "ConvergenceRate": lambda: algorithms.convergence_rate(0.9 ** np.arange(60.0)),
+    "TrainingDiagnosis": lambda: algorithms.diagnose(
+        algorithms.TrainingRun(steps=np.arange(100), loss=0.9 ** np.arange(100.0))
+    ),
     "GameAnalysis": lambda: algorithms.game_analysis(GAME, [0.0, 0.0]),
     "Acceleration": lambda: algorithms.accelerate(np.cos, [1.0]),
     "Tuning": lambda: algorithms.tune(

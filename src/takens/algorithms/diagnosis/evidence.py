@@ -49,7 +49,7 @@ def _of_weights(seen: Seen) -> list[tuple[str, Estimate | None, str]]:
                           level=1.0, method="eighths of the run")  # fmt: skip
     rows: list[tuple[str, Estimate | None, str]] = [
         ("steps: last eighth over the fourth", fading, "of the weights; below 1 they shrink"),
-        ("travel", seen.travel, "1 is a motion about one place, 8 a random walk, 64 straight on"),
+        ("travel", seen.travel, "1 is a motion about one place, 11 a random walk, 64 straight on"),
     ]  # fmt: skip
     if seen.alternation is not None:
         rows.append(("alternation over drift", seen.alternation.over_drift,

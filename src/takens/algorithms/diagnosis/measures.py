@@ -161,8 +161,8 @@ def _unforetold(states: np.ndarray, wanted: np.ndarray, rank: int) -> float:
 
 def travel(shadows: np.ndarray) -> Estimate:
     """Whether the run still goes somewhere: square displacement of block means over half of the last
-    half, over that from one block to the next. 1 for a stationary motion, 8 for a walk at random, 64
-    on a straight way.
+    half, over that from one block to the next. 1 for a stationary motion, some 11 for a walk at
+    random, 64 on a straight way.
     """
     found = []
     for share in (2, 3):

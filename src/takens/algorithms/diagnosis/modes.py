@@ -15,6 +15,7 @@ LEAST = 24  # pairs of rows in a window
 POOR = 1.5  # residual over that of the best rank beyond which a fit is not believed
 PART = 0.02  # of the strongest mode, below which a mode is not believed to be there
 MOST = 4_000
+COORDINATES, MOST_LAGS = 8, 4  # directions that a fit is given, and rows at most to make them of
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -82,10 +83,10 @@ def multipliers(shadows: np.ndarray) -> Multipliers:
     alternating: list[complex] = []
     slow: list[complex] = []
     left: list[float] = []
-    steps = np.diff(shadows, axis=0)
+    steps = delayed(np.diff(shadows, axis=0))
     windows = {len(last(steps, share)[-MOST:]) for share in WINDOWS}
     for length in sorted(n for n in windows if n - 1 >= LEAST):
-        fits = _fits(steps[-length:])
+        fits = _fits(steps[-length:], shadows.shape[1])
         if not fits:
             continue
         least = max(min(f[0] for f in fits), 1e-12)
@@ -107,6 +108,13 @@ def multipliers(shadows: np.ndarray) -> Multipliers:
     )
 
 
+def delayed(rows: np.ndarray, wanted: int = COORDINATES) -> np.ndarray:
+    """Rows beside those before, where fewer than `wanted` directions are filled: momentum has a memory."""
+    filled = int((np.linalg.svd(last(rows, 4), compute_uv=False) > 1e-9 * np.abs(rows).max()).sum())
+    lags = int(np.clip(-(-wanted // max(filled, 1)), 1, MOST_LAGS))
+    return np.concatenate([rows[i : len(rows) - lags + 1 + i] for i in range(lags)], axis=1)
+
+
 def _mode(name: str, values: np.ndarray) -> Mode:
     modulus, angle = np.abs(values), np.abs(np.angle(values))
     middle = np.median(modulus) * np.exp(1j * np.median(angle))
@@ -120,8 +128,8 @@ def _mode(name: str, values: np.ndarray) -> Mode:
                 angle=estimate(angle))  # fmt: skip
 
 
-def _fits(rows: np.ndarray) -> list[tuple[float, np.ndarray, np.ndarray]]:
-    """(residual, multipliers, their parts) for every rank that the window bears."""
+def _fits(rows: np.ndarray, newest: int) -> list[tuple[float, np.ndarray, np.ndarray]]:
+    """(residual, multipliers, their parts) for every rank; the residual is of the last `newest` columns."""
     size = np.linalg.norm(rows, axis=1)
     usable = size[:-1] > 0
     if usable.sum() < LEAST:
@@ -140,6 +148,8 @@ def _fits(rows: np.ndarray) -> list[tuple[float, np.ndarray, np.ndarray]]:
         values, vectors = np.linalg.eig(small)
         inner = np.linalg.lstsq(vectors, (before @ basis).T.astype(complex), rcond=None)[0]
         parts = np.sqrt((np.abs(inner) ** 2).mean(axis=1))
-        over = after - (before @ basis) @ small.T @ basis.T
-        fits.append((float((over**2).mean() / (after**2).mean()), values, parts))
+        # only the newest row of the delayed ones is foretold, the others are known
+        wanted = after[:, -newest:]
+        over = wanted - (before @ basis) @ small.T @ basis[-newest:].T
+        fits.append((float((over**2).mean() / max((wanted**2).mean(), 1e-300)), values, parts))
     return fits

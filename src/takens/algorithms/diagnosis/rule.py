@@ -17,6 +17,7 @@ REACHES = 0.95  # and the largest, at least
 FLIPS = 0.7  # modulus of an alternating multiplier at the edge, at the least
 MORE_ROWS = "A longer record of the same run."
 PROJECTIONS = "A record with projections of the weights (`Recorder`) at every step."
+CLEAN = 0.05  # share of a step left to chance, beyond which a record shows no chaos
 NO_GROWTH = 2e-3  # exponent, in nats a step, that is none
 
 
@@ -109,9 +110,9 @@ def _swinging(seen: Seen) -> Ruling:
     swing = seen.alternation
     assert swing is not None  # the branch is taken where it is alive
     beside = f"The run alternates by {swing.over_drift.value:.2g} of what it moves on in a row."
-    if not (seen.noise.value < RULE or seen.full_batch is True or seen.sharpness is not None):
+    if not (seen.unforetold.value < RULE or seen.full_batch is True or seen.sharpness is not None):
         return _ruling(
-            "undetermined", beside, f"{seen.noise.value:.0%} of a step are not foretold by the state: "
+            "undetermined", beside, f"{seen.unforetold.value:.0%} of a step are not foretold by the state: "
             "noise of batches near the edge and chaos at it look alike.",
             change=("A setting `full_batch`, or `batch_size` and `n_examples`, in the record.",),
         )  # fmt: skip
@@ -154,7 +155,7 @@ def _bounded(seen: Seen, beside: str) -> Ruling:
     stays = f"It moves about one place ({seen.travel.value:.2g})."
     exponent, kind = seen.exponent, ""
     if exponent is None:
-        motion = seen.motion()
+        motion = seen.motion() if seen.unforetold.value < CLEAN else None
         if motion is not None:
             kind = motion.kind
             exponent = motion.exponent.exponent if motion.exponent is not None else None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from takens.algorithms.diagnosis import measures
-from takens.algorithms.diagnosis.modes import Multipliers, multipliers
+from takens.algorithms.diagnosis.modes import Multipliers, delayed, multipliers
 from takens.core import Estimate, Finding
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 NOISE = 0.6  # share of a step that the state does not foretell, from which on it is noise
 RULE = 0.2  # and up to which it follows a rule; between, only a log that says `full_batch` is trusted
+LOSS_NOISE = 0.5  # share of the loss that the weights do not tell, from which on batches change it
 GROWN = 3.0  # factor by which a loss grows over half a run that diverges
 
 
@@ -28,10 +29,10 @@ class Seen:
     ----------
     run : TrainingRun
     loss : array, shape (row,)
-        The finite rows before the run was lost; empty where there is no loss.
+        The finite rows before the run was lost, over the largest; empty where there is no loss.
     gradient : array, shape (row,), or None
     shadows : array, shape (row, column), or None
-        The last evenly recorded stretch of projections, if it is long enough.
+        The last evenly recorded stretch of projections over their largest, if it is long enough.
     every : float
         Steps from one row of it to the next.
     lost_at : float
@@ -45,7 +46,10 @@ class Seen:
     alternation, travel, period, multipliers
         Of the projections; none where there are none.
     noise : Estimate
-        Share of a step, or of a loss where there are no projections, that the state does not foretell.
+        Share of a step, or of a loss where there are no projections, that nothing foretells.
+    unforetold, loss_noise : Estimate
+        Share of a step that neighbours of the state do not foretell, and of the loss that they do not
+        tell.
     full_batch : bool or None
         As the record says.
     sharpness, exponent : Estimate or None
@@ -70,6 +74,8 @@ class Seen:
     period: tuple[int, float]
     multipliers: Multipliers | None
     noise: Estimate
+    unforetold: Estimate
+    loss_noise: Estimate
     full_batch: bool | None
     sharpness: Estimate | None = None
     exponent: Estimate | None = None
@@ -81,8 +87,11 @@ class Seen:
         """Whether batches, or chance of another kind, drive the steps."""
         if self.full_batch is True:
             return False
-        known = self.full_batch is False
-        return known or bool(self.noise.value >= NOISE)
+        if self.full_batch is False or self.noise.value >= NOISE:
+            return True
+        # a flat loss is told by no weights either
+        varies = len(self.loss) > 4 and measures.scatter(self.loss) > 1e-5
+        return bool(varies and self.loss_noise.value >= LOSS_NOISE)
 
     @property
     def rests(self) -> bool:
@@ -130,31 +139,40 @@ def look(run: TrainingRun) -> Seen:
             Finding("missing-loss", f"{int(kept.sum() - seen.sum())} rows have no loss.",
                     "They are left out.")
         )  # fmt: skip
-    loss = np.empty(0) if no_loss else run.loss[seen]
+    loss = np.empty(0) if no_loss else _scaled(run.loss[seen])
     gradient = None
     if run.gradient_norm is not None:
-        gradient = run.gradient_norm[kept & np.isfinite(run.gradient_norm)]
+        gradient = _scaled(run.gradient_norm[kept & np.isfinite(run.gradient_norm)])
     shadows, every, notes = _even(run, kept)
     found.extend(notes)
     nothing = measures.none("no projections")
     alternation = travel = period = found_modes = None
-    noise = _noise_of_loss(loss)
+    noise, near, loss_noise = _noise_of_loss(loss), nothing, nothing
     sizes = np.full(8, np.nan)
     if shadows is not None:
-        sizes = measures.step_size(shadows) / max(measures.size_of(shadows), 1e-300)
+        sizes = measures.step_size(shadows)
         alternation = measures.alternation(shadows)
         travel, period = measures.travel(shadows), measures.period(shadows)
         late = measures.last(shadows, 4)[-measures.MOST_ROWS :]
-        noise = measures.unforetold(late[:-1], np.diff(late, axis=0))
         found_modes = multipliers(shadows)
+        states = delayed(late, 4)
+        near = measures.unforetold(states[:-1], np.diff(late, axis=0)[len(late) - len(states) :])
+        noise = _noise(near, found_modes)
+        if len(loss) >= len(late) and len(loss) == kept.sum():
+            loss_noise = measures.unforetold(late, loss[-len(late) :], centred=True)
     return Seen(
         run=run, loss=loss, gradient=gradient, shadows=shadows, every=every, lost_at=lost_at,
         grows=_grows(loss, sizes), loss_change=_change(loss), step_sizes=sizes,
         gradient_change=measures.none("none recorded") if gradient is None else _change(gradient),
         alternation=alternation, travel=travel or nothing, period=period or (0, np.inf),
-        multipliers=found_modes, noise=noise, full_batch=_full_batch(run.settings),
+        multipliers=found_modes, noise=noise, unforetold=near, loss_noise=loss_noise, full_batch=_full_batch(run.settings),
         cautions=tuple(found),
     )  # fmt: skip
+
+
+def _scaled(values: np.ndarray) -> np.ndarray:
+    """Over the largest: squares of a run that is being lost would overflow."""
+    return np.asarray(values / max(float(np.abs(values).max(initial=0.0)), 1e-300))
 
 
 def _change(values: np.ndarray) -> Estimate:
@@ -163,7 +181,9 @@ def _change(values: np.ndarray) -> Estimate:
 
 def _lost_at(run: TrainingRun) -> float:
     """Step from which on loss or projections are not finite; NaN where they end finite."""
-    good = np.isfinite(run.loss) if np.isfinite(run.loss).any() else np.ones(len(run), bool)
+    good = np.isfinite(run.loss)
+    if not good.any() and run.projections is not None:  # a map without a loss
+        good = np.ones(len(run), bool)
     if run.projections is not None:
         good = good & np.isfinite(run.projections).all(axis=1)
     if good[-1]:
@@ -184,7 +204,7 @@ def _even(
     every = float(gaps[-1])
     odd = np.flatnonzero(gaps != every)
     first = int(odd[-1]) + 1 if len(odd) else 0
-    shadows = run.projections[rows[first:]]
+    shadows = _scaled(run.projections[rows[first:]])
     notes = []
     if len(shadows) < measures.LEAST_ROWS:
         notes.append(
@@ -217,13 +237,24 @@ def _grows(loss: np.ndarray, sizes: np.ndarray) -> bool:
     return bool(np.isfinite(sizes).all() and (np.diff(sizes[3:]) > 0).all() and sizes[-1] > 10 * sizes[3])
 
 
+def _noise(near: Estimate, found: Multipliers) -> Estimate:
+    """Share of a step that neither neighbours nor a linear rule foretell.
+
+    Neighbours do not serve where steps shrink by orders of magnitude, a linear rule where it bends.
+    """
+    both = [v for v in (near.value, found.residual) if np.isfinite(v)]
+    if not near.is_finite or not both:
+        return near
+    return Estimate(value=min(min(both), 1.0), interval=(min(min(both), 1.0), min(max(both), 1.0)), level=1.0,
+                    method="neighbours and a linear rule")  # fmt: skip
+
+
 def _noise_of_loss(loss: np.ndarray) -> Estimate:
     """Share of the loss that its own last values do not foretell."""
     late = measures.last(loss, 2)[-measures.MOST_ROWS :]
     if len(late) < measures.LEAST_ROWS:
         return measures.none("too few rows")
-    size = max(float(np.abs(late).max()), 1e-300)
-    late = late / size
+    late = _scaled(late)
     delays = np.column_stack([late[:-2], late[1:-1]])
     if np.ptp(delays) <= 1e-12:
         return measures.none("the loss rests")
