@@ -66,7 +66,9 @@ def test_known_runs_by_both_doors(expected, system, x0, n_steps):
     )  # fmt: skip
     assert again.verdict == expected
     assert found.door == "system"
-    assert again.door == ("projections" if len(found.run) and np.isfinite(found.run.projections).all() else "loss")
+    assert again.door == (
+        "projections" if len(found.run) and np.isfinite(found.run.projections).all() else "loss"
+    )
 
 
 EDGE = [
@@ -138,7 +140,9 @@ def test_rate_and_steps_of_a_run_that_settles():
     found = verdict(GD(BOWL, 1.0), [1.0, 1.0, 1.0], 1500)
     low, high = found.named("rate").value.interval
     assert low <= 0.99 <= high
-    assert found.named("steps to go").value.value == pytest.approx(np.log(1e-3) / np.log(0.99), rel=1e-2)
+    assert found.named("steps to go").value.value == pytest.approx(
+        np.log(1e-3) / np.log(0.99), rel=1e-2
+    )
 
 
 def test_exponent_and_period_are_those_of_the_map():
@@ -164,7 +168,9 @@ def test_measures_on_known_motions():
     n = np.arange(4000.0)
     line = n[:, None] * np.ones(3)
     assert measures.travel(line).value == pytest.approx(64, rel=1e-6)
-    walks = [measures.travel(np.cumsum(rng.normal(size=(4000, 16)), axis=0)).value for _ in range(8)]
+    walks = [
+        measures.travel(np.cumsum(rng.normal(size=(4000, 16)), axis=0)).value for _ in range(8)
+    ]
     assert np.median(walks) == pytest.approx(11.5, rel=0.4)
     assert measures.travel(rng.normal(size=(4000, 16))).value == pytest.approx(1, abs=0.3)
     cycle = np.tile(rng.normal(size=(5, 2)), (400, 1))

@@ -59,7 +59,9 @@ class Trials:
         return _Try(rate=rate, ruling=decide(seen), made=made, seen=seen)
 
 
-def tried_advice(made: Made, seen: Seen, verdict: str, n_trials: int, seed: int) -> list[TrainingAdvice]:
+def tried_advice(
+    made: Made, seen: Seen, verdict: str, n_trials: int, seed: int
+) -> list[TrainingAdvice]:
     """Advice that was tried out; none where nothing better was found."""
     trials = Trials(made, seen, n_trials, seed)
     if not trials.possible:
@@ -101,7 +103,9 @@ def _lower_from_start(trials: Trials) -> list[TrainingAdvice]:
     while True:
         found = trials.run(rate * factor, start)
         if found is None:
-            return [TrainingAdvice(said, tried=False)] if ratio is not None and ratio.value > 1 else []
+            return (
+                [TrainingAdvice(said, tried=False)] if ratio is not None and ratio.value > 1 else []
+            )
         if found.ruling.verdict != "diverging":
             return [TrainingAdvice(
                 f"{said} At {found.rate:.3g} the same run of {len(found.made.run)} steps is "
@@ -146,7 +150,11 @@ def _half(trials: Trials) -> list[TrainingAdvice]:
     half, same = trials.run(0.5 * rate, x), trials.run(rate, x)
     if half is None or same is None or not np.isfinite(half.loss):
         return []
-    swings = "still swings" if half.ruling.verdict == "edge-of-stability" else f"is {half.ruling.verdict}"
+    swings = (
+        "still swings"
+        if half.ruling.verdict == "edge-of-stability"
+        else f"is {half.ruling.verdict}"
+    )
     return [TrainingAdvice(
         f"Learning rate {rate:.3g} is about the largest that the run bears, and sharpness follows it: a "
         f"lower one meets its own edge later. Half of it {swings} and comes to a loss of {half.loss:.3g} in "

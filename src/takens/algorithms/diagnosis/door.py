@@ -92,8 +92,8 @@ def diagnose(
     >>> found = diagnose(GradientDescent(loss, 1.1), [0.4], n_steps=256)
     >>> found.verdict
     'oscillating'
-    >>> print(found.advice[0].text)
-    Learning rate 1.1 is 1.1 times the largest that is stable at the minimum nearby, 1. At 0.9 the run settles, at a loss of 0.
+    >>> "1.1 times the largest that is stable" in found.advice[0].text
+    True
     """
     if not 0 < tol < 1:
         raise InvalidInput(f"tol = {tol}; expected between 0 and 1.")

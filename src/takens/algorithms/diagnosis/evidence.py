@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from takens.algorithms.diagnosis import measures
 from takens.algorithms.diagnosis.result import TrainingEvidence
 from takens.algorithms.diagnosis.seen import NOISE, Seen
@@ -11,6 +13,8 @@ from takens.core import Estimate, Status
 
 def collect(seen: Seen, rate: ConvergenceRate | None) -> tuple[TrainingEvidence, ...]:
     """Everything that was measured, in the order of the tests."""
+    if np.isfinite(seen.lost_at):
+        return _of_loss(seen)
     rows: list[tuple[str, Estimate | None, str]] = [
         ("loss: change over the last half", seen.loss_change,
          "relative, of a line through block means; its interval is for noise of blocks"),
@@ -38,6 +42,18 @@ def collect(seen: Seen, rate: ConvergenceRate | None) -> tuple[TrainingEvidence,
         for name, value, says in rows
         if value is not None and value.is_finite
     )
+
+
+def _of_loss(seen: Seen) -> tuple[TrainingEvidence, ...]:
+    """Growth of the loss in the last rows before it was lost."""
+    late = seen.loss[-16:]
+    if len(late) < 4 or not (late > 0).all():
+        return ()
+    factors = np.exp(np.diff(np.log(late)))
+    low, middle, high = (float(q) for q in np.quantile(factors, [0.05, 0.5, 0.95]))
+    value = Estimate(value=middle, interval=(low, high), method=f"last {len(factors)} rows")
+    return (TrainingEvidence(name="growth of the loss", value=value, says="factor in each row before "
+                             "the run was lost"),)  # fmt: skip
 
 
 def _of_weights(seen: Seen) -> list[tuple[str, Estimate | None, str]]:

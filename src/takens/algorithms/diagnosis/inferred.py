@@ -16,7 +16,9 @@ def inferred_advice(seen: Seen, verdict: str) -> list[TrainingAdvice]:
             "do harm; sharpness then rises to a new edge.",
         )]  # fmt: skip
     if verdict == "oscillating" and seen.period[0]:
-        return [TrainingAdvice(f"Lower the learning rate{named}: at this one the run repeats itself.")]
+        return [
+            TrainingAdvice(f"Lower the learning rate{named}: at this one the run repeats itself.")
+        ]
     if verdict == "chaotic":
         return [TrainingAdvice(f"Lower the learning rate{named}: no part of this motion settles.")]
     if verdict == "diverging":
@@ -45,4 +47,6 @@ def _of_growth(seen: Seen, named: str) -> list[TrainingAdvice]:
                 f"{mode.modulus.interval[1]:.3g}). For gradient descent without momentum the learning "
                 f"rate{named} was {(1 + mode.modulus.value) / 2:.3g} times the largest stable one there.",
             )]  # fmt: skip
-    return [TrainingAdvice(f"Lower the learning rate{named}; by how much, this record does not say.")]
+    return [
+        TrainingAdvice(f"Lower the learning rate{named}; by how much, this record does not say.")
+    ]

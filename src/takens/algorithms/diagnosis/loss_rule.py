@@ -22,7 +22,9 @@ def decide_by_loss(seen: Seen) -> Ruling:
     low, high = change.interval
     late = measures.last(loss, 2)
     size = max(float(np.abs(loss).max()), 1e-300)
-    moved = f"The loss changes by {change.value:+.2%} ({low:+.2%} to {high:+.2%}) over the last half."
+    moved = (
+        f"The loss changes by {change.value:+.2%} ({low:+.2%} to {high:+.2%}) over the last half."
+    )
     if np.ptp(late) <= 1e-12 * size:
         return _still(seen, moved)
     ups = float(np.mean(np.diff(late) > 0))
@@ -69,8 +71,10 @@ def _monotone(seen: Seen, moved: str) -> Ruling:
     """A loss that only falls: settling, or creeping."""
     pace = np.array([b[0] - b[-1] for b in np.array_split(seen.loss, 4)])
     falls = "It falls at every row."
-    if seen.loss_change.value < FALLING or pace[-1] < 0.5 * pace[-2] or (
-        seen.gradient is not None and seen.shrinks
+    if (
+        seen.loss_change.value < FALLING
+        or pace[-1] < 0.5 * pace[-2]
+        or (seen.gradient is not None and seen.shrinks)
     ):
         return _ruling("converging", WEAK, moved, falls, change=(PROJECTIONS,))
     if seen.loss_change.value > -FLAT and pace[-1] > 0.8 * pace[-2]:

@@ -160,9 +160,10 @@ def _unforetold(states: np.ndarray, wanted: np.ndarray, rank: int) -> float:
 
 
 def travel(shadows: np.ndarray) -> Estimate:
-    """Whether the run still goes somewhere: square displacement of block means over half of the last
-    half, over that from one block to the next. 1 for a stationary motion, some 11 for a walk at
-    random, 64 on a straight way.
+    """Whether the run still goes somewhere.
+
+    The mean square displacement of block means over half of the last half, over that from one block to
+    the next: 1 for a stationary motion, some 11 for a walk at random, 64 on a straight way.
     """
     found = []
     for share in (2, 3):
@@ -235,4 +236,6 @@ def scatter(values: np.ndarray) -> float:
     if len(late) < 5:
         return np.nan
     bends = late[2:] - 2 * late[1:-1] + late[:-2]
-    return float(np.median(np.abs(bends)) / 2.45 / max(float(np.median(np.abs(late))), 1e-300) * 1.48)
+    return float(
+        np.median(np.abs(bends)) / 2.45 / max(float(np.median(np.abs(late))), 1e-300) * 1.48
+    )

@@ -6,7 +6,7 @@ import dataclasses
 
 import numpy as np
 
-from takens.algorithms.diagnosis.seen import NOISE, RULE, Seen
+from takens.algorithms.diagnosis.seen import RULE, Seen
 
 FALLING = -0.05  # relative change of the loss over half a run that is progress
 NOISY_FALL = -0.02  # the same where batches make noise, beside the interval
@@ -33,7 +33,9 @@ class Ruling:
 def decide(seen: Seen) -> Ruling:
     """Apply the tests in order: lost, noise, rest, cycle, swings that die out, swings, progress."""
     if np.isfinite(seen.lost_at):
-        return _ruling("diverging", f"From step {seen.lost_at:g} on the record holds no finite number.")
+        return _ruling(
+            "diverging", f"From step {seen.lost_at:g} on the record holds no finite number."
+        )
     if seen.grows:
         return _ruling("diverging", "The loss grows steadily, and beyond what it was at the start."
                        if len(seen.loss) else "The steps grow steadily.")  # fmt: skip
@@ -67,7 +69,9 @@ def _at_rest(seen: Seen) -> Ruling:
             "stalled", "No weight has moved by more than rounding since the first row.",
             change=("A start elsewhere: a gradient of zero also stands on a saddle or a dead unit.",),
         )  # fmt: skip
-    return _ruling("converging", "The steps have shrunk to the rounding of the weights: it has arrived.")
+    return _ruling(
+        "converging", "The steps have shrunk to the rounding of the weights: it has arrived."
+    )
 
 
 def _loss_held(seen: Seen) -> bool:
@@ -81,12 +85,18 @@ def _loss_held(seen: Seen) -> bool:
 def _noisy(seen: Seen) -> Ruling:
     """Batches drive the steps: only what averages say is claimed."""
     change, travel = seen.loss_change, seen.travel
-    share = f"The state leaves {seen.noise.value:.0%} of a step to chance." if seen.noise.is_finite else ""
+    share = (
+        f"The state leaves {seen.noise.value:.0%} of a step to chance."
+        if seen.noise.is_finite
+        else ""
+    )
     if not change.is_finite:
         return _ruling("undetermined", share, "There is no loss to tell progress by.",
                        change=("A record with the loss.",))  # fmt: skip
     low, high = change.interval
-    moved = f"The loss changes by {change.value:+.1%} ({low:+.1%} to {high:+.1%}) over the last half."
+    moved = (
+        f"The loss changes by {change.value:+.1%} ({low:+.1%} to {high:+.1%}) over the last half."
+    )
     if high < 0 and change.value < NOISY_FALL and travel.value > STATIONARY:
         return _ruling("converging", share, f"{moved} That is more than the noise of its blocks.")
     settled = travel.interval[1] < STATIONARY
@@ -138,10 +148,14 @@ def _edge(seen: Seen, beside: str) -> Ruling:
         said = f"The step has a multiplier of real part {seen.flip.value:.3g}."
         if -EDGE[1] <= seen.flip.value <= -EDGE[0] and seen.flip.interval[0] <= -REACHES:
             return _ruling("edge-of-stability", said, beside, onward)
-        return _ruling("undetermined", said, beside, "A swing that this multiplier does not explain.")
+        return _ruling(
+            "undetermined", said, beside, "A swing that this multiplier does not explain."
+        )
     mode = None if seen.multipliers is None else seen.multipliers.named("alternating")
     if mode is None or not (mode.modulus.value >= FLIPS and mode.angle.value >= 2.6):
-        return _ruling("undetermined", beside, "No multiplier near -1 goes with it.", change=(MORE_ROWS,))
+        return _ruling(
+            "undetermined", beside, "No multiplier near -1 goes with it.", change=(MORE_ROWS,)
+        )
     return _ruling(
         "edge-of-stability", beside, onward,
         f"An alternating mode stays: multiplier of modulus {mode.modulus.value:.3f} "
@@ -160,11 +174,15 @@ def _bounded(seen: Seen, beside: str) -> Ruling:
             kind = motion.kind
             exponent = motion.exponent.exponent if motion.exponent is not None else None
     if exponent is not None and seen.exponent is not None:
-        kind = "chaotic" if exponent.interval[0] > 0 and exponent.value > NO_GROWTH else "undetermined"
+        kind = (
+            "chaotic" if exponent.interval[0] > 0 and exponent.value > NO_GROWTH else "undetermined"
+        )
         if exponent.interval[1] < NO_GROWTH:
             kind = "quasiperiodic"
     if kind == "chaotic" and exponent is not None:
-        return _ruling("chaotic", beside, stays, f"Largest Lyapunov exponent {exponent} in nats a row.")
+        return _ruling(
+            "chaotic", beside, stays, f"Largest Lyapunov exponent {exponent} in nats a row."
+        )
     if kind in ("periodic", "quasiperiodic"):
         return _ruling("oscillating", beside, stays, "Its motion is regular: beats of fixed frequencies."
                        if seen.exponent is None else f"No exponent is positive: {exponent}.")  # fmt: skip

@@ -10,7 +10,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from takens.algorithms.diagnosis import measures
 from takens.algorithms.diagnosis.rule import STATIONARY
 from takens.algorithms.diagnosis.seen import Seen, look
 from takens.algorithms.edge import sharpness
@@ -127,7 +126,7 @@ def _signs(dim: int, seed: int) -> jax.Array:
 
 @eqx.filter_jit
 def _advance(system: Any, x: Any, n_steps: Any) -> Any:
-    return jax.lax.fori_loop(0, n_steps, lambda i, s: system.step(i, s), x)
+    return jax.lax.fori_loop(0, n_steps, system.step, x)
 
 
 @eqx.filter_jit
@@ -171,7 +170,9 @@ def _ratio(made: Made, rtol: float, seed: int) -> tuple[Estimate | None, list[Fi
     ratios, found = [], None
     try:
         for n, state in made.states:
-            found = sharpness(made.system, state, n=n, rtol=rtol, previous=found, check_every=3, seed=seed)
+            found = sharpness(
+                made.system, state, n=n, rtol=rtol, previous=found, check_every=3, seed=seed
+            )
             ratios.append(found.ratio.value)
     except WrongKind:
         return None, []
@@ -203,7 +204,9 @@ def _multipliers(system: Any, state: np.ndarray, n: int) -> np.ndarray | None:
     from scipy.sparse.linalg import ArpackError, LinearOperator, eigs
 
     def product(v: np.ndarray) -> np.ndarray:
-        return np.asarray(_tangent(system, x, jnp.asarray(n), jnp.asarray(v.ravel(), x.dtype)), float)
+        return np.asarray(
+            _tangent(system, x, jnp.asarray(n), jnp.asarray(v.ravel(), x.dtype)), float
+        )
 
     operator = LinearOperator((system.dim, system.dim), matvec=product, dtype=float)
     start = np.random.default_rng(0).normal(size=system.dim)
@@ -237,4 +240,6 @@ def _exponent(made: Made, seed: int) -> Estimate | None:
     except TakensError:
         return None
     low, high = (float(v) for v in found.intervals[0])
-    return Estimate(value=float(found.exponents[0]), interval=(low, high), method="blocks of the run")
+    return Estimate(
+        value=float(found.exponents[0]), interval=(low, high), method="blocks of the run"
+    )

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from takens.series import Motion
 
 NOISE = 0.6  # share of a step that the state does not foretell, from which on it is noise
-RULE = 0.2  # and up to which it follows a rule; between, only a log that says `full_batch` is trusted
+RULE = (
+    0.2  # and up to which it follows a rule; between, only a log that says `full_batch` is trusted
+)
 LOSS_NOISE = 0.5  # share of the loss that the weights do not tell, from which on batches change it
 GROWN = 3.0  # factor by which a loss grows over half a run that diverges
 
@@ -165,7 +167,8 @@ def look(run: TrainingRun) -> Seen:
         grows=_grows(loss, sizes), loss_change=_change(loss), step_sizes=sizes,
         gradient_change=measures.none("none recorded") if gradient is None else _change(gradient),
         alternation=alternation, travel=travel or nothing, period=period or (0, np.inf),
-        multipliers=found_modes, noise=noise, unforetold=near, loss_noise=loss_noise, full_batch=_full_batch(run.settings),
+        multipliers=found_modes, noise=noise, unforetold=near, loss_noise=loss_noise,
+        full_batch=_full_batch(run.settings),
         cautions=tuple(found),
     )  # fmt: skip
 
@@ -191,9 +194,7 @@ def _lost_at(run: TrainingRun) -> float:
     return float(run.steps[np.flatnonzero(good)[-1] + 1]) if good.any() else float(run.steps[0])
 
 
-def _even(
-    run: TrainingRun, kept: np.ndarray
-) -> tuple[np.ndarray | None, float, list[Finding]]:
+def _even(run: TrainingRun, kept: np.ndarray) -> tuple[np.ndarray | None, float, list[Finding]]:
     """The last stretch of projections at even steps, with its spacing."""
     if run.projections is None:
         return None, np.nan, []
@@ -234,7 +235,9 @@ def _grows(loss: np.ndarray, sizes: np.ndarray) -> bool:
         return bool(rising and blocks[-1] > GROWN * abs(blocks[0]) and blocks[-1] > GROWN * start)
     if len(loss) >= 4:
         return bool((np.diff(loss[-4:]) > 0).all() and loss[-1] > GROWN * abs(loss[0]))
-    return bool(np.isfinite(sizes).all() and (np.diff(sizes[3:]) > 0).all() and sizes[-1] > 10 * sizes[3])
+    return bool(
+        np.isfinite(sizes).all() and (np.diff(sizes[3:]) > 0).all() and sizes[-1] > 10 * sizes[3]
+    )
 
 
 def _noise(near: Estimate, found: Multipliers) -> Estimate:
@@ -245,8 +248,10 @@ def _noise(near: Estimate, found: Multipliers) -> Estimate:
     both = [v for v in (near.value, found.residual) if np.isfinite(v)]
     if not near.is_finite or not both:
         return near
-    return Estimate(value=min(min(both), 1.0), interval=(min(min(both), 1.0), min(max(both), 1.0)), level=1.0,
-                    method="neighbours and a linear rule")  # fmt: skip
+    least, most = (float(v) for v in np.clip([min(both), max(both)], 0, 1))
+    return Estimate(
+        value=least, interval=(least, most), level=1.0, method="neighbours and a linear rule"
+    )
 
 
 def _noise_of_loss(loss: np.ndarray) -> Estimate:
