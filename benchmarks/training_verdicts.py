@@ -115,9 +115,7 @@ def rows(system, x, n, size):
     def one(x, i):
         loss = system.loss
         if isinstance(system, SGD):
-            key = jax.random.fold_in(jax.random.key(system.seed), i)
-            drawn = jax.random.choice(key, system.n_examples, (system.batch,), replace=False)
-            loss = loss.over(jax.tree.map(lambda a: a[drawn], loss.data))
+            loss = loss.batch(i, system.seed, system.batch)
         w = system.weights(x)
         value, slope = jax.value_and_grad(loss)(w)
         return system.step(i, x), (value, jnp.linalg.norm(slope), w)

@@ -267,3 +267,19 @@ def test_summary_says_what_it_rests_on():
     assert "advice (tried)" in text
     assert found.status is Status.OK
     assert found.named("nothing of that name") is None
+
+
+def test_an_optimiser_of_optax_is_known_or_asked_by_its_jacobian():
+    import optax
+
+    system, x0 = algorithms.from_optax(
+        NET.function, optax.sgd, START, batch=NET.data, learning_rate=1.5
+    )
+    found = verdict(system, x0, 1200)
+    assert found.verdict == "edge-of-stability"
+    assert found.named("sharpness over threshold").value.value == pytest.approx(1.0, abs=0.15)
+    clipped = optax.chain(optax.clip(0.05), optax.sgd(1.5))
+    other, x0 = algorithms.from_optax(NET.function, clipped, START, batch=NET.data)
+    found = verdict(other, x0, 600)
+    assert found.named("sharpness over threshold") is None
+    assert found.named("multiplier of least real part").value.is_finite

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from typing import Any
 
@@ -53,7 +54,22 @@ class Made:
 
 def draws(system: Any) -> bool:
     """Whether the system draws batches, so that its steps are partly chance."""
+    from takens.algorithms.torch_step import TorchStep
+    from takens.algorithms.training_step import TrainingStep
+
+    if isinstance(system, (TrainingStep, TorchStep)):
+        return system.batch > 0
     return isinstance(system, StochasticGradient)
+
+
+def as_rule(system: Any) -> Any:
+    """An optimiser of optax as the rule of ours that takes the same steps, if there is one."""
+    from takens.algorithms.from_libraries import OptaxMap
+
+    if isinstance(system, OptaxMap):
+        with contextlib.suppress(WrongKind):
+            return system.as_optimiser()
+    return system
 
 
 def make(system: Any, x0: Any, *, n_steps: int, n_transient: int, seed: int) -> Made:
@@ -71,7 +87,7 @@ def make(system: Any, x0: Any, *, n_steps: int, n_transient: int, seed: int) -> 
             f"{type(system).__name__} was given; expected an optimiser or another map, a TrainingRun, or "
             "the path of a log."
         )
-    state = np.asarray(x0, float)
+    system, state = as_rule(system), np.asarray(x0, float)
     if state.shape != (system.dim,) or not np.isfinite(state).all():
         raise InvalidInput(
             f"x0 has shape {state.shape}; expected ({system.dim},), finite. An optimiser makes it of the "
@@ -104,8 +120,9 @@ def make(system: Any, x0: Any, *, n_steps: int, n_transient: int, seed: int) -> 
 
 def _with_loss(system: Any) -> bool:
     from takens.algorithms.from_libraries import OptaxMap
+    from takens.algorithms.torch_step import TorchStep
 
-    return isinstance(system, (AbstractOptimiser, OptaxMap))
+    return isinstance(system, (AbstractOptimiser, OptaxMap, TorchStep))
 
 
 def _width(system: Any) -> int:
@@ -139,8 +156,7 @@ def _record(system: Any, x: Any, n: Any, signs: Any, size: int) -> Any:
         folded = jnp.pad(weights * signs, (0, spare)).reshape(-1, N_PROJECTIONS).sum(axis=0)
         value, gradient = jnp.nan, jnp.nan
         if with_loss:
-            value, slope = jax.value_and_grad(system.loss)(weights)
-            gradient = jnp.linalg.norm(slope)
+            value, gradient = system.loss(weights), jnp.linalg.norm(system.loss.gradient(weights))
         return system.step(n + i, state), (value, gradient, folded)
 
     return jax.lax.scan(one, x, jnp.arange(size))
