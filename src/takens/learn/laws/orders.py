@@ -20,7 +20,8 @@ class OrderLadder(AbstractFinder[Any]):
     The searches are made one after the other, and the first law whose residuals are noise is the
     answer. A law of order k has k starting values for each column and stretch to choose, and
     :math:`\dot x = f(x)` is also :math:`\ddot x = f'(x) f(x)`, so that a higher order always follows
-    the data at least as well; it is offered where the lower one has failed, and only there.
+    the data at least as well; it is offered where the lower one has failed, or needs noise in the
+    dynamics, and only there.
 
     Parameters
     ----------
@@ -73,7 +74,8 @@ class OrderLadder(AbstractFinder[Any]):
         """The first law that stands."""
         recording = as_recording(data)
         first = self.finders[0].identified(recording)
-        if first.law.status is Status.OK:
+        stands = first.law.status is Status.OK
+        if stands and first.law.noise is None:
             return first
         tried = []
         for finder in self.finders[1:]:
@@ -84,6 +86,8 @@ class OrderLadder(AbstractFinder[Any]):
                 continue
             if found.law.status is Status.OK:
                 return found
+            if stands:
+                continue
             tried.append(f"No law of order {found.law.order} in the same columns is supported.")
         notes = tuple(
             Finding("higher-order", text, "Other variables may be hidden.", "note")

@@ -23,7 +23,8 @@ class LibraryLadder(AbstractFinder[Any]):
     With :math:`\hat\sigma_j` what the orbits leave of column j, N samples and k coefficients, the
     criterion is :math:`\sum_j N \log \hat\sigma_j^2 + k\,p`, where the price p of a coefficient is
     that of the largest library for all. Laws whose residuals are not noise do not compete; where
-    none is left, the answer is that of the last search. Laws of different order are compared by
+    none is left, the answer is that of the last search. Laws with noise in the dynamics compete only
+    where none without stands, by their likelihood. Laws of different order are compared by
     `OrderLadder`.
 
     Parameters
@@ -81,6 +82,8 @@ class LibraryLadder(AbstractFinder[Any]):
         sound = [f for f in found if f.law.status is Status.OK]
         if not sound:
             return found[-1]
+        still = [f for f in sound if f.law.noise is None]
+        sound = still or sound  # orbits that follow a law need no noise in the dynamics
         values = [_criterion(f, price) for f in sound]
         return next(f for f, v in zip(sound, values, strict=True) if v <= min(values) + EQUAL)
 
@@ -91,5 +94,8 @@ class LibraryLadder(AbstractFinder[Any]):
 
 def _criterion(found: Identified, price: float) -> float:
     law = found.law
+    if law.noise is not None and found.found is not None:
+        shot = found.found.shot
+        return shot.linear.log_determinant + shot.misfit + price * float(law.support.sum())
     variance = np.maximum(law.measurement_noise**2, 1e-300)
     return float(law.n_samples * np.log(variance).sum() + price * law.support.sum())

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from takens.core import AbstractResult, Estimate, Status
+from takens.learn.sparse.noise_parts import NoiseParts
 from takens.learn.terms.tree import quoted
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ class AbstractLaw(AbstractResult):
     def interval(self, k: int, i: int) -> tuple[float, float]:
         """Of term `k` in equation `i`, symmetric about the coefficient."""
         value = float(self.coefficients[k, i])
-        width = _quantile(self.level) * float(self.standard_errors[k, i])
+        width = quantile(self.level) * float(self.standard_errors[k, i])
         return value - width, value + width
 
     def coefficient(self, term: str, equation: str) -> Estimate:
@@ -168,6 +169,10 @@ class Law(AbstractLaw):
         What one coefficient had to be worth; see `takens.learn.SINDy`.
     path : tuple of (int, float)
         Number of coefficients and criterion of the sets of terms that were passed.
+    noise : NoiseParts, optional
+        Noise of both kinds, where the orbits of the law are moved by noise in the dynamics. The
+        orbits of the fields above are then those that are moved, and `memory` is the largest
+        correlation of forecast errors of one sample.
     """
 
     measurement_noise: np.ndarray
@@ -175,10 +180,13 @@ class Law(AbstractLaw):
     memory: np.ndarray
     price: float
     path: tuple[tuple[int, float], ...]
+    noise: NoiseParts | None = None
 
     @property
     def method(self) -> str:
-        """Gauss-Newton."""
+        """Gauss-Newton, or generalised least squares."""
+        if self.noise is not None:
+            return "generalised least squares with the covariance of both kinds of noise"
         return "curvature of the misfit at its minimum"
 
     def by_equation(self) -> dict[str, np.ndarray]:
@@ -201,12 +209,17 @@ class Law(AbstractLaw):
             *self.equations,
             f"{int(self.support.sum())} of {self.support.size} coefficients, {self.n_samples} "
             f"samples; in brackets the standard error of the last digits.",
-            f"Noise left in the data: {noise}; the orbits hold at least {held:.2%} of each variance.",
         ]
+        if self.noise is not None:
+            return "\n".join([*lines, *self.noise.summary().splitlines()])
+        lines.append(
+            f"Noise left in the data: {noise}; the orbits hold at least {held:.2%} of each variance."
+        )
         return "\n".join(lines)
 
 
-def _quantile(level: float) -> float:
+def quantile(level: float) -> float:
+    """Standard errors on either side of a value that an interval of this level reaches."""
     from scipy.special import ndtri
 
     return float(ndtri(0.5 + level / 2))

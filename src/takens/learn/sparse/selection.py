@@ -133,20 +133,20 @@ def coarse(search: Search, found: Found) -> bool:
 
 def renewed(search: Search, found: Found) -> Found:
     """The same with the measurement variance of its residuals, and enough substeps."""
-    found = _measured(search, found)
+    found = measured(search, found)
     while (
         isinstance(found.advance, FlowAdvance)
         and found.advance.substeps < MOST_SUBSTEPS
         and coarse(search, found)
     ):
         finer = FlowAdvance(substeps=2 * found.advance.substeps)
-        found = _measured(
+        found = measured(
             search, refitted(search, dataclasses.replace(found, advance=finer), found.support)
         )
     return found
 
 
-def _measured(search: Search, found: Found) -> Found:
+def measured(search: Search, found: Found) -> Found:
     """With the variance of the residuals as the measurement variance."""
     variance = found.shot.residual_variance(search.nodes)
     variance = np.maximum(variance, (FINEST * search.nodes.span) ** 2)

@@ -48,10 +48,14 @@ class Noise:
         Of the error of one sample.
     dynamical : array, shape (dim,)
         Of what is added to the state per unit of time (per iterate for a map).
+    kicks : array, shape (link, dim, dim), optional
+        Covariance of what that has become at the end of each step; the variance times the step when
+        not given.
     """
 
     measurement: np.ndarray
     dynamical: np.ndarray
+    kicks: np.ndarray | None = None
 
     def of_samples(self, nodes: Nodes) -> np.ndarray:
         """Variance of every entry, (node, dim); of a missing one it is wider than the data."""
@@ -192,27 +196,46 @@ def linearised(
     """
     if isinstance(advance, AbstractWideAdvance):
         return advance.linearised(field, w, states, nodes, noise)
-    links, dim = len(nodes) - 1, nodes.dim
     inputs = (nodes.inputs[:-1], nodes.inputs[1:])
     start = nodes.times[:-1]
     moved, tangent, response = advance(field, w, states[:-1], inputs, start, nodes.steps)
     moved = moved if ends is None else ends
-    broken = ~nodes.linked
-    tangent = np.where(broken[:, None, None], 0.0, tangent)
-    error = nodes.values - states
-    defect = states[1:] - moved + error[1:] - np.einsum("nij,nj->ni", tangent, error[:-1])
-    variance = noise.of_samples(nodes)
+    tangent = np.where(nodes.linked[:, None, None], tangent, 0.0)
     if not nodes.measured.all():
-        hidden = _partly_measured(states, moved, tangent, response, nodes, noise)
-        return dataclasses.replace(hidden, gram=_with_prior(hidden.gram, field, w))
+        found = _partly_measured(states, moved, tangent, response, nodes, noise)
+    else:
+        error = nodes.values - states
+        defect = states[1:] - moved + error[1:] - np.einsum("nij,nj->ni", tangent, error[:-1])
+        defect[~nodes.linked] = 0.0
+        response[~nodes.linked] = 0.0
+        defects = np.concatenate([defect[:, :, None], -response], axis=2)
+        found = weighed(tangent, defects.reshape(defect.size, -1), nodes, noise)
+    if field.precision is None:
+        return found
+    return dataclasses.replace(found, gram=_with_prior(found.gram, field, w), white=None)
+
+
+def weighed(tangent: np.ndarray, columns: np.ndarray, nodes: Nodes, noise: Noise) -> Linear:
+    """The linear problem of defects and sensitivities, (link * dim, 1 + p), for some noise.
+
+    Raises
+    ------
+    numpy.linalg.LinAlgError
+        If their covariance is not positive.
+    """
+    links, dim = tangent.shape[:2]
+    broken = ~nodes.linked
+    variance = noise.of_samples(nodes)
     own = (tangent * variance[:-1, None, :]) @ np.swapaxes(tangent, 1, 2)
     diagonal = np.arange(dim)
-    own[:, diagonal, diagonal] += variance[1:] + noise.dynamical * nodes.steps[:, None]
+    own[:, diagonal, diagonal] += variance[1:]
+    if noise.kicks is None:
+        own[:, diagonal, diagonal] += noise.dynamical * nodes.steps[:, None]
+    else:
+        own += noise.kicks
     next_ = -variance[1:-1, :, None] * np.swapaxes(tangent[1:], 1, 2)
     own[broken] = np.diag(noise.measurement)
     next_[broken[:-1] | broken[1:]] = 0.0
-    defect[broken] = 0.0
-    response[broken] = 0.0
     band = np.zeros((2 * dim, links * dim))
     for i in range(dim):
         for k in range(dim):
@@ -220,15 +243,14 @@ def linearised(
                 band[i - k, k::dim] = own[:, i, k]
             band[dim + k - i, i : (links - 1) * dim : dim] = next_[:, i, k]
     factor = cholesky_banded(band, lower=True, check_finite=False, overwrite_ab=True)
-    columns = np.concatenate([defect.reshape(-1, 1), -response.reshape(links * dim, -1)], axis=1)
     white = whitened(factor, columns)
     return Linear(
         tangent=tangent,
         weighted=whitened(factor, white, back=True),
-        gram=_with_prior(white.T @ white, field, w),
+        gram=white.T @ white,
         log_determinant=2 * float(np.log(factor[0]).sum()),
         factor=factor,
-        white=white if field.precision is None else None,
+        white=white,
     )
 
 

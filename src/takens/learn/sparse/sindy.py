@@ -7,15 +7,17 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from takens.core import AbstractEstimator, Finding, InvalidInput
+from takens.core import AbstractEstimator, Finding, InvalidInput, Status
+from takens.learn.sparse.driven import beyond_linear, driven, hypotheses
 from takens.learn.sparse.fields import AbstractAdvance, FlowAdvance, MapAdvance
 from takens.learn.sparse.finder import AbstractFinder, Identified, flow_of, map_of
+from takens.learn.sparse.law import Law
 from takens.learn.sparse.nodes import Nodes, nodes_of, noise_variance
-from takens.learn.sparse.relaxed import approached, first_noise
+from takens.learn.sparse.relaxed import Rough, approached, first_noise
 from takens.learn.sparse.selection import Found, Search, exchanged, fitted, price_of, renewed
 from takens.learn.sparse.shooting import Noise
 from takens.learn.sparse.start import started
-from takens.learn.sparse.verdict import judged
+from takens.learn.sparse.verdict import judged, judged_driven
 from takens.learn.terms import AbstractLibrary, Polynomials
 
 if TYPE_CHECKING:
@@ -187,8 +189,7 @@ def _identified(
         forced=marked(settings.known, terms.names, nodes.names),
         price=price_of(len(nodes), len(terms), settings.gamma),
     )
-    found = _searched(search, kind, advance)
-    law, more = judged(search, found, kind, settings.level)
+    law, more, found = _judged(search, kind, advance, settings)
     return Identified(
         nodes=nodes,
         law=law,
@@ -199,21 +200,54 @@ def _identified(
     )
 
 
-def _searched(search: Search, kind: str, advance: AbstractAdvance) -> Found | None:
-    """From a rough law to orbits that follow one strictly, then exchange of terms."""
-    nodes = search.nodes
+def _judged(
+    search: Search, kind: str, advance: AbstractAdvance, settings: AbstractSparse[Any]
+) -> tuple[Law, tuple[Finding, ...], Found | None]:
+    """The law that orbits follow; where none do, the one that they follow with noise in the dynamics."""
+    nodes, level = search.nodes, settings.level
     measurement = noise_variance(nodes, kind)
     states, slopes = started(nodes, measurement, kind)
     try:
         rough = approached(
             search, states, first_noise(search, states, slopes, measurement), advance
         )
-        strict = Noise(measurement=rough.noise.measurement, dynamical=np.zeros(nodes.dim))
-        support = (rough.table != 0) | search.forced
-        found = fitted(search, support, rough.table, rough.states, strict, rough.advance)
-        return exchanged(search, renewed(search, found))
     except np.linalg.LinAlgError:
-        return None
+        return *judged(search, None, kind, level), None
+    strict = Noise(measurement=rough.noise.measurement, dynamical=np.zeros(nodes.dim))
+    support = (rough.table != 0) | search.forced
+    notes: tuple[Finding, ...] = ()
+    try:
+        first = fitted(search, support, rough.table, rough.states, strict, rough.advance)
+        found: Found | None = renewed(search, first)
+    except np.linalg.LinAlgError:
+        found = None
+    if judged(search, found, kind, level)[0].status is not Status.OK:
+        law, notes, moved = _driven(search, rough, kind, settings)
+        if law is not None and law.status is Status.OK:
+            return law, notes, moved
+        notes = tuple(dataclasses.replace(f, level="note") for f in notes)
+    try:
+        found = None if found is None else exchanged(search, found)
+    except np.linalg.LinAlgError:
+        found = None
+    law, findings = judged(search, found, kind, level)
+    return law, findings + notes * (law.status is not Status.OK), found
+
+
+def _driven(
+    search: Search, rough: Rough, kind: str, settings: AbstractSparse[Any]
+) -> tuple[Law | None, tuple[Finding, ...], Found | None]:
+    """The law with noise in the dynamics, stood or refused; None where there is none at all."""
+    try:
+        with np.errstate(all="ignore"):  # a wild law overflows, and is refused
+            moved = driven(search, rough.table, rough.states, rough.noise, rough.advance)
+            wider = settings.library + Polynomials(1)
+            nodes = search.nodes
+            terms = wider.over(nodes.names, inputs=nodes.input_names)
+            ps = (*hypotheses(search, moved), beyond_linear(search, moved, terms))
+            return *judged_driven(search, moved, ps, kind, settings.level), moved.found
+    except np.linalg.LinAlgError:
+        return None, (), None
 
 
 def marked(

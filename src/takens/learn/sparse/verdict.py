@@ -7,13 +7,17 @@ from typing import NamedTuple
 import numpy as np
 
 from takens.core import Finding, Status
-from takens.learn.sparse.law import Law
+from takens.learn.sparse.driven import Driven
+from takens.learn.sparse.law import Law, quantile
 from takens.learn.sparse.nodes import Nodes
+from takens.learn.sparse.noise_parts import ERROR_RATE, NoiseParts, deviations
 from takens.learn.sparse.selection import Found, Search, coarse, renewed, table_of
 
 WHITE = 0.2  # correlation of residuals one sample apart that still counts as noise
 EXACT = 1e-3  # residual, in standard deviations of a column, below which its colour is no objection
 USEFUL = 0.2  # share of a column's variance that a law must hold
+LAGS = 10  # at which forecast errors of a law with noise in its dynamics may not be correlated
+LINEAR = 1e-3  # probability of the likelihood ratio to a linear law above which that is not refused
 FAR = 2.0  # times the misfit that the residuals explain, above which the states are no orbit
 
 FEW = 3.0  # samples for each candidate term of an equation, below which a law is a caution
@@ -67,9 +71,14 @@ def judged(
     remains = Remains(names, np.sqrt(variance) / span, explained, memory)
     findings = _objections(remains, len(nodes), found.shot.converged)
     findings += _weak_ground(search, found, covariance, names)
-    if not found.shot.converged and not _orbits(nodes, found):
+    try:
+        rough = coarse(search, found)
+        lost = not found.shot.converged and not _orbits(nodes, found)
+    except np.linalg.LinAlgError:  # with finer steps the law overflows
+        rough, lost = False, True
+    if lost:
         findings += (_NO_ORBIT,)
-    if coarse(search, found):
+    if rough:
         findings += (
             Finding(
                 code="coarse-integration",
@@ -210,3 +219,109 @@ def _objections(remains: Remains, n_samples: int, converged: bool) -> tuple[Find
             )
         )
     return tuple(findings)
+
+
+def judged_driven(
+    search: Search, driven: Driven, ps: tuple[float, float, float], kind: str, level: float
+) -> tuple[Law, tuple[Finding, ...]]:
+    """A law with noise in its dynamics, refused where that is not all there is to say; and why.
+
+    It stands if the errors of its forecasts of one sample are white, if the data need the noise, and
+    if it says more than a linear autoregression: every record without any law follows one of those
+    with noise in its dynamics.
+
+    Parameters
+    ----------
+    search : Search
+    driven : Driven
+    ps : tuple of float
+        Of the hypotheses of no sensor noise, of no dynamical noise, and of a linear law.
+    kind, level
+        As for `judged`.
+    """
+    nodes, found = search.nodes, driven.found
+    variance = found.noise.measurement
+    explained = 1 - variance / nodes.span**2
+    memory = _autocorrelation(nodes, found)
+    findings = _objections_to_driven(nodes, driven, ps, explained, memory)
+    serious = any(f.level == "serious" for f in findings)
+    shape = search.allowed.shape
+    table, errors = np.full(shape, np.nan), np.full(shape, np.nan)
+    covariance, noise = np.empty((0, 0)), None
+    if not serious:
+        table, errors, covariance = table_of(found), np.zeros(shape), found.shot.covariance
+        errors.T[found.support.T] = np.sqrt(np.diag(covariance))
+        spread = np.split(driven.likelihood.errors(found.noise), 2)
+        reach = quantile(level)
+        noise = NoiseParts(
+            names=nodes.names,
+            sensor=deviations(variance, spread[0], level, reach),
+            dynamical=deviations(found.noise.dynamical, spread[1], level, reach),
+            p_sensor=ps[0],
+            p_dynamical=ps[1],
+            p_linear=ps[2],
+        )
+        findings += (_MOVED,)
+    law = Law(
+        kind=kind, names=nodes.names, terms=search.terms.names, coefficients=table,
+        standard_errors=errors, covariance=covariance, n_samples=len(nodes), level=level,
+        measurement_noise=np.sqrt(variance), explained=explained, memory=memory,
+        price=search.price, path=found.path, noise=noise,
+        status=Status.NO_LAW if serious else Status.OK, cautions=findings,
+    )  # fmt: skip
+    return law, findings
+
+
+_MOVED = Finding(
+    code="noise-in-dynamics",
+    text="No orbit of the law follows the data; orbits that white noise moves do.",
+    action="Terms that are missing can look like such noise.",
+)
+
+
+def _objections_to_driven(
+    nodes: Nodes,
+    driven: Driven,
+    ps: tuple[float, float, float],
+    explained: np.ndarray,
+    memory: np.ndarray,
+) -> tuple[Finding, ...]:
+    found = driven.found
+    bound = 4 / np.sqrt(len(nodes))
+    reasons = []
+    if not (driven.settled and found.shot.converged):
+        reasons.append("Terms and variances of a law with noise in the dynamics did not settle.")
+    reasons += [
+        f"With noise in the dynamics, errors of forecasts of {name!r} are correlated ({m:.2f})."
+        for name, m in zip(nodes.names, memory, strict=True)
+        if not m <= bound
+    ]
+    reasons += [
+        f"With noise in the dynamics, nearly all of {name!r} is noise of its sensor."
+        for name, share in zip(nodes.names, explained, strict=True)
+        if share < USEFUL
+    ]
+    if not ps[1] < ERROR_RATE:
+        reasons.append("The data do not need noise in the dynamics.")
+    if not ps[2] < LINEAR:
+        reasons.append("With noise in the dynamics, the data support no more than linear terms.")
+    return tuple(
+        Finding("no-driven-law", text, "A linear autoregression says as much.", "serious")
+        for text in reasons
+    )
+
+
+def _autocorrelation(nodes: Nodes, found: Found) -> np.ndarray:
+    """Largest correlation of standardised forecast errors up to ten samples apart, (dim,)."""
+    white = found.shot.linear.white
+    assert white is not None
+    error = white[:, 0].reshape(-1, nodes.dim)
+    there = nodes.linked[:, None] & nodes.seen[1:]
+    error = np.where(there, error, 0.0)
+    size = (error**2).sum(axis=0) / there.sum(axis=0)
+    found_ = []
+    for lag in range(1, LAGS + 1):
+        pairs = (there[:-lag] & there[lag:]).sum(axis=0)
+        product = (error[:-lag] * error[lag:]).sum(axis=0) / np.maximum(pairs, 1)
+        found_.append(np.abs(product) / size * np.sqrt(pairs / len(error)))
+    return np.asarray(np.max(found_, axis=0))
