@@ -120,7 +120,7 @@ class Likelihood:
             most[: nodes.dim] = start[: nodes.dim] = least[: nodes.dim]
         found = minimize(
             self.value, start, jac=self.slope, method="L-BFGS-B",
-            bounds=list(zip(least, most, strict=True)), options={"maxiter": 40, "gtol": 1e-2},
+            bounds=list(zip(least, most, strict=True)), options={"maxiter": 40, "gtol": 1e-2, "ftol": 1e-6},
         )  # fmt: skip
         return np.asarray(found.x)
 
@@ -158,13 +158,15 @@ def restricted(linear: Linear) -> float:
 def kicks_of(tangent: np.ndarray, steps: np.ndarray, advance: AbstractAdvance) -> np.ndarray:
     r"""Covariance of kicks for unit noise in each component, (dim, link, dim, dim).
 
-    Simpson's rule for :math:`\int_0^h \Phi Q \Phi^\top ds` with :math:`\Phi(h/2) \approx (1 + \Phi(h))/2`;
-    of a map, the noise itself.
+    Simpson's rule for :math:`\int_0^h \Phi Q \Phi^\top ds`, with the first terms of the root of
+    :math:`1 + X = \Phi(h)` for :math:`\Phi(h/2)`; of a map, the noise itself.
     """
     eye = np.broadcast_to(np.eye(tangent.shape[1]), tangent.shape)
     parts = [(eye, 1.0)]
     if isinstance(advance, FlowAdvance):
-        parts = [(eye, 1 / 6), ((eye + tangent) / 2, 4 / 6), (tangent, 1 / 6)]
+        change = tangent - eye
+        half = eye + change / 2 - change @ change / 8
+        parts = [(eye, 1 / 6), (half, 4 / 6), (tangent, 1 / 6)]
     found = sum(share * np.einsum("nij,nkj->jnik", carry, carry) for carry, share in parts)
     return np.asarray(found * steps[:, None, None])
 

@@ -159,6 +159,7 @@ class LawForecast(AbstractDelayEstimator["SampledLaw"]):
             noise=np.maximum(found.noise**2, (1e-9 * frame.scale) ** 2),
             field=found.field,
             hidden=found.hidden,
+            dynamical=found.dynamical,
             memory=self.memory or 1,
             units=segments.units,
             time_unit=segments.time_unit,
@@ -199,6 +200,7 @@ class _Rule:
     cautions: tuple[Any, ...]
     field: Callable[[Terms, np.ndarray], AbstractSupportedField] = SparseField
     hidden: np.ndarray = dataclasses.field(default_factory=lambda: np.empty((2, 0)))
+    dynamical: np.ndarray | None = None
 
 
 def _found(finder: Any, data: Recording, seed: int) -> _Rule:
@@ -214,6 +216,8 @@ def _found(finder: Any, data: Recording, seed: int) -> _Rule:
         if given.search is not None:
             more = {"field": given.search.field,
                     "hidden": np.stack([below.mean(axis=0), below.var(axis=0)])}  # fmt: skip
+        if law.noise is not None:
+            more["dynamical"] = np.array([e.value**2 for e in law.noise.dynamical])
     else:
         from takens.learn.terms import TermFlow, TermMap
 
@@ -317,6 +321,9 @@ def _fitted_start(
     if not len(residuals):
         return model, np.zeros((1, len(segments.names)))
     size = np.sqrt((residuals**2).mean(axis=0))
+    if model.dynamical is not None:
+        parts = np.sqrt([model.noise, model.step * model.dynamical]) / model.frame.scale
+        model = dataclasses.replace(model, shares=parts / np.where(size > 0, size, 1.0))
     size = np.tile(size, state.shape[1] // model.width)
     own = np.sqrt(np.einsum("oii->oi", spread).mean(axis=0)) / model.units_of_state
     share = np.minimum(np.nan_to_num(own / np.where(size > 0, size, 1.0)), 1.0)

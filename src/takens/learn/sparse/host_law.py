@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from takens.learn.host import AbstractHostMap
+from takens.learn.sparse.driven import kicks_of
 from takens.learn.sparse.fields import (
     AbstractAdvance,
     AbstractSupportedField,
@@ -23,6 +24,8 @@ from takens.learn.terms.units import derivative_units
 if TYPE_CHECKING:
     from takens.learn.terms import AbstractTermSystem
 
+SHIFT = 17  # rows of residuals between one that is read and one that moves the orbit
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class HostLaw(AbstractHostMap):
@@ -34,6 +37,9 @@ class HostLaw(AbstractHostMap):
     samples, linearised along the way. Residuals are errors of measurement: one of them spreads the
     start, scaled to the error of the filter, and the others are added to what is seen. Nothing of
     them enters the orbit.
+
+    Where there is noise in the dynamics, it moves the orbit: in the filter by its covariance over a
+    step, and in an ensemble by residuals of its size.
 
     Of a law of higher order the state goes on with the derivatives of the columns, in their scales
     a sample. They were not measured: the filter begins with what is known of them from all data.
@@ -60,6 +66,10 @@ class HostLaw(AbstractHostMap):
         The rule that terms and a support make.
     hidden : array, shape (2, state - dim)
         Mean and variance of the derivatives, in the units of the columns and of time.
+    dynamical : array, shape (dim,), optional
+        Variance of noise in the dynamics per unit of time (per iterate of a map).
+    shares : array, shape (2, dim)
+        Of a residual, what is read and what moves the orbit.
     """
 
     one_shape: ClassVar[bool] = False
@@ -75,6 +85,8 @@ class HostLaw(AbstractHostMap):
     time_unit: str = "1"
     field: Callable[[Terms, np.ndarray], AbstractSupportedField] = SparseField
     hidden: np.ndarray = dataclasses.field(default_factory=lambda: np.empty((2, 0)))
+    dynamical: np.ndarray | None = None
+    shares: np.ndarray = dataclasses.field(default_factory=lambda: np.array([[1.0], [0.0]]))
 
     @property
     def width(self) -> int:
@@ -101,6 +113,11 @@ class HostLaw(AbstractHostMap):
             return np.concatenate(
                 [self.frame.decode(z[..., :m]), z[..., m:] * self.units_of_state[m:]], axis=-1
             )
+
+    @property
+    def step(self) -> float:
+        """What the variance of noise in the dynamics is multiplied with for one sample."""
+        return 1.0 if isinstance(self.rule, MapAdvance) else self.dt
 
     @property
     def window(self) -> int:
@@ -204,6 +221,9 @@ class HostLaw(AbstractHostMap):
                 u = (inputs[:, back + 1], inputs[:, back])
                 x, slope = self.moved(n - back - 1, x, u)
                 spread = slope @ spread @ np.swapaxes(slope, 1, 2)
+                if self.dynamical is not None:
+                    kicks = kicks_of(slope, np.full(len(x), self.step), self.rule)
+                    spread = spread + np.tensordot(self.dynamical, kicks, axes=1)
                 good = np.isfinite(x).all(axis=1) & np.isfinite(spread).all(axis=(1, 2))
                 again = np.concatenate([past[:, back], hidden], axis=1)
                 x = np.where(good[:, None], x, again)
@@ -237,8 +257,18 @@ class HostLaw(AbstractHostMap):
             for step in range(len(draws)):
                 ahead = inputs[min(step + 1, len(draws) - 1)]
                 x = self.states(n0 + step, x, (inputs[step], ahead))
+                x = self._kicked(x, residuals, draws[step], step)
                 path[step] = self.frame.encode(x[:, : self.width])
-        return self.encode(x), path + residuals[np.roll(draws, -1, axis=0)]
+        return self.encode(x), path + self.shares[0] * residuals[np.roll(draws, -1, axis=0)]
+
+    def _kicked(
+        self, x: np.ndarray, residuals: np.ndarray, draws: np.ndarray, step: int
+    ) -> np.ndarray:
+        """States moved by noise in the dynamics: by other residuals than those that are read."""
+        if self.dynamical is None:
+            return x
+        rows = np.where(draws > 0, 1 + (draws + SHIFT * (step + 1)) % (len(residuals) - 1), 0)
+        return np.asarray(x + self.frame.scale * self.shares[1] * residuals[rows])
 
     def tangent_orbits(
         self,
@@ -259,7 +289,7 @@ class HostLaw(AbstractHostMap):
                 y, slope = self.moved(np.full(len(x), n + step), self.decode(x), (drive, drive))
                 new = np.einsum("oij,oj->oi", slope, v * scale) / scale
                 size = np.linalg.norm(new, axis=1)
-                x = self.encode(y)
+                x = self.encode(self._kicked(y, residuals, draws[step], step))
                 v = np.where((size > 0)[:, None], new / size[:, None], v)
                 path[:, step], growth[:, step] = x[:, : self.width], np.log(size)
-        return x, v, path + residuals[draws].swapaxes(0, 1), growth
+        return x, v, path + self.shares[0] * residuals[draws].swapaxes(0, 1), growth

@@ -123,7 +123,10 @@ def _refined(
     ends = ends_of(field, w, states, nodes, advance)
     while isinstance(advance, FlowAdvance) and advance.substeps < MOST_SUBSTEPS:
         finer = FlowAdvance(substeps=2 * advance.substeps)
-        better = ends_of(field, w, states, nodes, finer)
+        try:
+            better = ends_of(field, w, states, nodes, finer)
+        except np.linalg.LinAlgError:  # of a wild law, which the next round replaces
+            break
         change = ((better - ends)[nodes.linked] ** 2).mean(axis=0)
         if (change <= 0.01 * noise.measurement).all():
             break

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from takens.core import AbstractEstimator, Finding, InvalidInput, Status
-from takens.learn.sparse.driven import beyond_linear, driven, hypotheses
+from takens.learn.sparse.driven import beyond_linear, driven
 from takens.learn.sparse.fields import AbstractAdvance, FlowAdvance, MapAdvance
 from takens.learn.sparse.finder import AbstractFinder, Identified, flow_of, map_of
 from takens.learn.sparse.law import Law
@@ -244,8 +244,8 @@ def _driven(
             wider = settings.library + Polynomials(1)
             nodes = search.nodes
             terms = wider.over(nodes.names, inputs=nodes.input_names)
-            ps = (*hypotheses(search, moved), beyond_linear(search, moved, terms))
-            return *judged_driven(search, moved, ps, kind, settings.level), moved.found
+            p_linear = beyond_linear(search, moved, terms)
+            return *judged_driven(search, moved, p_linear, kind, settings.level), moved.found
     except np.linalg.LinAlgError:
         return None, (), None
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from takens.core import Finding, Status
-from takens.learn.sparse.driven import Driven
+from takens.learn.sparse.driven import Driven, hypotheses
 from takens.learn.sparse.law import Law, quantile
 from takens.learn.sparse.nodes import Nodes
 from takens.learn.sparse.noise_parts import ERROR_RATE, NoiseParts, deviations
@@ -222,7 +222,7 @@ def _objections(remains: Remains, n_samples: int, converged: bool) -> tuple[Find
 
 
 def judged_driven(
-    search: Search, driven: Driven, ps: tuple[float, float, float], kind: str, level: float
+    search: Search, driven: Driven, p_linear: float, kind: str, level: float
 ) -> tuple[Law, tuple[Finding, ...]]:
     """A law with noise in its dynamics, refused where that is not all there is to say; and why.
 
@@ -234,8 +234,8 @@ def judged_driven(
     ----------
     search : Search
     driven : Driven
-    ps : tuple of float
-        Of the hypotheses of no sensor noise, of no dynamical noise, and of a linear law.
+    p_linear : float
+        Of the hypothesis of a linear law, see `takens.learn.sparse.driven.beyond_linear`.
     kind, level
         As for `judged`.
     """
@@ -243,12 +243,18 @@ def judged_driven(
     variance = found.noise.measurement
     explained = 1 - variance / nodes.span**2
     memory = _autocorrelation(nodes, found)
-    findings = _objections_to_driven(nodes, driven, ps, explained, memory)
-    serious = any(f.level == "serious" for f in findings)
+    reasons = _objections_to_driven(nodes, driven, p_linear, explained, memory)
+    ps = (1.0, 1.0) if reasons else hypotheses(search, driven)
+    if not (reasons or ps[1] < ERROR_RATE):
+        reasons = ("The data do not need noise in the dynamics.",)
     shape = search.allowed.shape
     table, errors = np.full(shape, np.nan), np.full(shape, np.nan)
     covariance, noise = np.empty((0, 0)), None
-    if not serious:
+    findings = tuple(
+        Finding("no-driven-law", text, "A linear autoregression may say as much.", "serious")
+        for text in reasons
+    )
+    if not reasons:
         table, errors, covariance = table_of(found), np.zeros(shape), found.shot.covariance
         errors.T[found.support.T] = np.sqrt(np.diag(covariance))
         spread = np.split(driven.likelihood.errors(found.noise), 2)
@@ -259,15 +265,15 @@ def judged_driven(
             dynamical=deviations(found.noise.dynamical, spread[1], level, reach),
             p_sensor=ps[0],
             p_dynamical=ps[1],
-            p_linear=ps[2],
+            p_linear=p_linear,
         )
-        findings += (_MOVED,)
+        findings = (_MOVED,)
     law = Law(
         kind=kind, names=nodes.names, terms=search.terms.names, coefficients=table,
         standard_errors=errors, covariance=covariance, n_samples=len(nodes), level=level,
         measurement_noise=np.sqrt(variance), explained=explained, memory=memory,
         price=search.price, path=found.path, noise=noise,
-        status=Status.NO_LAW if serious else Status.OK, cautions=findings,
+        status=Status.NO_LAW if reasons else Status.OK, cautions=findings,
     )  # fmt: skip
     return law, findings
 
@@ -280,16 +286,12 @@ _MOVED = Finding(
 
 
 def _objections_to_driven(
-    nodes: Nodes,
-    driven: Driven,
-    ps: tuple[float, float, float],
-    explained: np.ndarray,
-    memory: np.ndarray,
-) -> tuple[Finding, ...]:
-    found = driven.found
+    nodes: Nodes, driven: Driven, p_linear: float, explained: np.ndarray, memory: np.ndarray
+) -> tuple[str, ...]:
+    """What speaks against a law with noise in its dynamics, before its noise is tested."""
     bound = 4 / np.sqrt(len(nodes))
     reasons = []
-    if not (driven.settled and found.shot.converged):
+    if not (driven.settled and driven.found.shot.converged):
         reasons.append("Terms and variances of a law with noise in the dynamics did not settle.")
     reasons += [
         f"With noise in the dynamics, errors of forecasts of {name!r} are correlated ({m:.2f})."
@@ -301,14 +303,9 @@ def _objections_to_driven(
         for name, share in zip(nodes.names, explained, strict=True)
         if share < USEFUL
     ]
-    if not ps[1] < ERROR_RATE:
-        reasons.append("The data do not need noise in the dynamics.")
-    if not ps[2] < LINEAR:
+    if not p_linear < LINEAR:
         reasons.append("With noise in the dynamics, the data support no more than linear terms.")
-    return tuple(
-        Finding("no-driven-law", text, "A linear autoregression says as much.", "serious")
-        for text in reasons
-    )
+    return tuple(reasons)
 
 
 def _autocorrelation(nodes: Nodes, found: Found) -> np.ndarray:
