@@ -67,6 +67,16 @@ ESTIMATORS = {
     "Reduced": learn.Reduced(estimator=learn.SINDy(library=Polynomials(1)), n_modes=1),
     "DiffusionLaw": learn.DiffusionLaw(degree=2, noise_degree=0),
 }
+
+
+def kicked_map() -> np.ndarray:
+    """A logistic map that noise moves, seen with less noise."""
+    rng, x = np.random.default_rng(2), [0.4]
+    for kick in 0.02 * rng.normal(size=399):
+        x.append(float(np.clip(3.6 * x[-1] * (1 - x[-1]) + kick, 0.02, 0.98)))
+    return np.array(x) + 0.005 * rng.normal(size=400)
+
+
 DECAY = np.exp(-0.05 * np.arange(80.0)) + 0.01 * RNG.normal(size=80)
 # what a negative feedback of six or seven samples ago does, seen with a little noise
 SWING = np.exp(-0.005 * np.arange(80.0)) * np.cos(0.25 * np.arange(80.0)) + 0.01 * RNG.normal(
@@ -217,6 +227,7 @@ RESULTS = {
         np.array([0, 0, 1, -1]), np.array([0, 1, 1, -1])
     ),
     "JumpTest": lambda: learn.jump_test(SIGNAL),
+    "NoiseParts": lambda: learn.SparseMap().fit(kicked_map()).diagnostics["law"].noise,
     "NoiseDecision": lambda: learn.noise_decision(SIGNAL, degree=2, noise_degree=0),
     "TransitionCheck": lambda: learn.transition_check(systems.OrnsteinUhlenbeck(), SIGNAL),
     "StochasticLaw": lambda: (

@@ -41,6 +41,7 @@ from takens.learn.simulate import simulate as simulate
 from takens.learn.sparse import Law as Law
 from takens.learn.sparse import LawForecast as LawForecast
 from takens.learn.sparse import LibraryLadder as LibraryLadder
+from takens.learn.sparse import NoiseParts as NoiseParts
 from takens.learn.sparse import SINDy as SINDy
 from takens.learn.sparse import SparseMap as SparseMap
 from takens.learn.stochastic import DiffusionLaw as DiffusionLaw

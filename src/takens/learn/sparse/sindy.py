@@ -87,6 +87,13 @@ class SINDy(AbstractSparse["TermFlow"], AbstractFinder["TermFlow"]):
     are; nothing is joined across a record or a long gap. Intervals follow from the curvature of the
     misfit; they hold if the law is right and the noise white and independent between columns.
 
+    Where no orbit follows the data to within noise, a law with noise in the dynamics is tried, with
+    both variances in every column by restricted likelihood (`takens.learn.sparse.driven`). It stands
+    if errors of its forecasts of one sample are white, if the data need the noise, and if the law is
+    not linear: noise, random walks and autoregressions follow linear laws with such noise. Then
+    ``law.noise`` holds both parts with their intervals, and the model is the drift. The noise is taken
+    as white, Gaussian, of a size that does not depend on the state, and independent between columns.
+
     `fit` returns a model of NaN with status ``NO_LAW`` where orbits of no such law follow the data
     to within noise: what they leave is correlated in time, or is nearly all of the variance. That a
     law is found does not make it the mechanism; other terms may do as well over the range that was
@@ -95,14 +102,15 @@ class SINDy(AbstractSparse["TermFlow"], AbstractFinder["TermFlow"]):
 
     Cost: with p candidate coefficients in all, a round takes :math:`O(N d p (d + p))` operations and
     memory ``3 N d p``, and there are four to twelve; 1,000 samples of three columns with 30 candidates
-    take a sixth of a second, 5,000 samples of four columns with 280 candidates three seconds.
+    take a sixth of a second, 5,000 samples of four columns with 280 candidates three seconds. With
+    noise in the dynamics it is up to one second for 1,000 samples, and a refusal may cost two more.
 
     References
     ----------
     Brunton, Proctor and Kutz, PNAS 113, 3932 (2016): sparse identification. Bock, in Numerical
     Treatment of Inverse Problems (1983): multiple shooting. Sasaki, Monthly Weather Review 98, 875
     (1970): orbits that need follow a law only roughly. Chen and Chen, Biometrika 95, 759 (2008):
-    extended BIC.
+    extended BIC. Patterson and Thompson, Biometrika 58, 545 (1971): restricted likelihood.
 
     Examples
     --------
@@ -117,7 +125,13 @@ class SINDy(AbstractSparse["TermFlow"], AbstractFinder["TermFlow"]):
     4
     """
 
-    references = ("brunton2016discovering", "bock1983recent", "sasaki1970some", "chen2008extended")
+    references = (
+        "brunton2016discovering",
+        "bock1983recent",
+        "sasaki1970some",
+        "chen2008extended",
+        "patterson1971recovery",
+    )
 
     def identified(self, data: Any) -> Identified:
         """The equations without a system made of them."""
