@@ -267,7 +267,7 @@ def judged_driven(
             p_dynamical=ps[1],
             p_linear=p_linear,
         )
-        findings = (_MOVED,)
+        findings = (_MOVED, *_weak_ground(search, found, covariance, nodes.names))
     law = Law(
         kind=kind, names=nodes.names, terms=search.terms.names, coefficients=table,
         standard_errors=errors, covariance=covariance, n_samples=len(nodes), level=level,
