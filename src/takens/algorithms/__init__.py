@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from takens.algorithms.advice import GameAnalysis as GameAnalysis
     from takens.algorithms.advice import MethodAdvice as MethodAdvice
     from takens.algorithms.advice import game_analysis as game_analysis
+    from takens.algorithms.callbacks import KerasCallback as KerasCallback
+    from takens.algorithms.callbacks import LightningCallback as LightningCallback
     from takens.algorithms.classes import AbstractFunctions as AbstractFunctions
     from takens.algorithms.classes import Quadratics as Quadratics
     from takens.algorithms.classes import SmoothConvex as SmoothConvex
@@ -122,6 +124,7 @@ _WHERE = {
     "advice": ("GameAnalysis", "MethodAdvice", "game_analysis"),
     "extrapolation": ("AbstractAcceleration", "Anderson", "MinimalPolynomial", "ReducedRank"),
     "mixing": ("Acceleration", "accelerate"),
+    "callbacks": ("KerasCallback", "LightningCallback"),
     "curvature": ("CurvatureSpectrum", "SpectralDensity", "curvature_spectrum", "spectral_density"),
     "diagnosis": ("TrainingAdvice", "TrainingDiagnosis", "TrainingEvidence", "diagnose"),
     "from_libraries": ("OptaxMap", "from_optax"),
