@@ -183,7 +183,9 @@ def test_jax_loops_give_the_same_projections(sizes):
         theirs.record(jnp.asarray(float(n)), on_device, gradient_norm=jnp.asarray(1.0))
         ours.record(float(n), jax.tree.map(np.asarray, on_device), gradient_norm=1.0)
         on_device = step(on_device)
-    assert np.allclose(ours.run().projections, theirs.run().projections, rtol=1e-10, atol=1e-13)
+    error = np.linalg.norm(ours.run().projections - theirs.run().projections, axis=1)
+    single = 1e-6  # the precision that JAX begins with
+    assert np.all(error < single * np.linalg.norm(ours.run().projections, axis=1))
     assert np.array_equal(ours.run().loss, theirs.run().loss)
     assert theirs.run().n_weights == sizes[0] * sizes[1] + sizes[1]
     with pytest.raises(InvalidInput, match="one model with one recorder"):

@@ -40,7 +40,7 @@ def test_every_weight_has_a_part():
         flat[i] = 1.0
         recorder = algorithms.Recorder(16)
         recorder.record(0.0, [flat[:2000], flat[2000:2007], flat[2007]])
-        assert np.abs(recorder.run().projections).sum() == 1.0
+        assert np.count_nonzero(recorder.run().projections) == 1
 
 
 @pytest.mark.parametrize("suffix", [".npz", ".csv", ".jsonl"])

@@ -113,10 +113,10 @@ class TrainingRun:
 class Recorder:
     r"""Records a training run at negligible cost: loss, and random projections of the weights.
 
-    Every weight has a random sign and belongs to one projection, which is their sum: a linear map that
-    keeps distances on average (a sparse Johnson-Lindenstrauss map), and
-    through which every mode of the training dynamics shows with its own multiplier. In models of more
-    than 16,384 weights it takes a thirteenth of each array of more than 1,024: runs of 16 neighbours.
+    Projection k is the sum of every `n_projections`-th weight, from the k-th on, each times a random
+    factor: a linear map that keeps distances on average (a sparse Johnson-Lindenstrauss map), and through
+    which every mode of the training dynamics shows with its own multiplier. In models of more than 16,384
+    weights it takes a thirteenth of each array of more than 1,024: runs of 16 neighbours.
 
     Parameters
     ----------
@@ -124,7 +124,7 @@ class Recorder:
     every : int
         Steps from one row to the next; 1 to see flips, of which every second row would hide all.
     seed : int
-        Of the signs, which are not stored.
+        Of the factors, which are not stored.
     settings : mapping, optional
         Kept with the run, such as the optimiser's name and its rates.
 

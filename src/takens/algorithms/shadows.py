@@ -13,11 +13,12 @@ from takens.core import InvalidInput
 WHOLE = 16_384  # weights in all up to which every one is taken
 SMALL = 1_024  # length of an array that is taken whole in any model
 RUN, STRETCH = 16, 208  # of a longer one, so many neighbours in every such stretch: a line of the cache
+STREAM = 7_483_241  # keeps the factors apart from weights that begin with draws of the same seed
 WIDE = 32  # rows of sums that are added as vectors
 
 
 class Projector:
-    """Sums of the weights of a sample, each with a random sign and in one of the sums.
+    """Sums of every n-th weight of a sample, each with a random factor.
 
     Parameters
     ----------
@@ -26,18 +27,18 @@ class Projector:
     n : int
         Number of sums.
     seed : int
-        Of the signs, and of where runs begin.
+        Of the factors, and of where runs begin.
 
     Notes
     -----
-    Weights are dealt to the sums in turns, the order of which moves on by one from n weights to the next,
-    so that a column of a matrix is not all in one. The stretch is 13 runs long, so that runs wander over the columns of matrices whose rows are no
-    multiple of it. Signs carry the root of 13 where one run stands for 13, which keeps squared distances
-    right on average. Memory: a sign and a place for each weight of the sample.
+    Factors are normal, because signs cancel too often where many weights change alike. The stretch is 13
+    runs long, so that runs wander over the columns of matrices whose rows are no
+    multiple of it. Factors carry the root of 13 where one run stands for 13, which keeps squared distances
+    right on average. Memory: a factor and a place for each weight of the sample.
     """
 
     def __init__(self, weights: Any, n: int, seed: int) -> None:
-        rng = np.random.default_rng(seed)
+        rng = np.random.default_rng([seed, STREAM])
         leaves = list(arrays(weights))
         self.sizes = [_size(leaf) for leaf in leaves]
         sparse = sum(self.sizes) > WHOLE
@@ -54,16 +55,14 @@ class Projector:
         n_all = n_plain + sum(part.size for part in self._runs)
         width = n * (WIDE if n_all >= WIDE * n else 1)
         size = max(-(-n_all // width), 1) * width
-        self._signs = (2 * rng.integers(0, 2, size, dtype=np.int8) - 1).astype(kind)
-        self._signs[n_plain:] *= (STRETCH / RUN) ** 0.5
+        self._factors = rng.standard_normal(size).astype(kind)
+        self._factors[n_plain:] *= (STRETCH / RUN) ** 0.5
         self._held = np.zeros(size, kind)
         self._head = self._held[:n_plain]
         self._tail = self._held[n_plain:n_all].reshape(-1, RUN)
-        self._signed = np.empty_like(self._held)
-        self._rows = self._signed.reshape(-1, width)
-        places = np.arange(width).reshape(-1, n)
-        turn = (np.arange(n)[None] + np.arange(len(places))[:, None]) % n
-        self._turns = np.take_along_axis(places, turn, axis=1)
+        self._scaled = np.empty_like(self._held)
+        self._rows = self._scaled.reshape(-1, width)
+        self._n = n
         self._compiled = None
         if leaves and all(is_jax(leaf) for leaf in leaves):
             self._compiled = self._on_device()
@@ -79,16 +78,16 @@ class Projector:
         if self._compiled is not None:
             leaves = list(arrays(weights))
             self._check(leaves)
-            return self._compiled(leaves, self._signs)
+            return self._compiled(leaves, self._factors)
         if not self._unmoved(weights):
             self._take(list(arrays(weights)))
         if self._plain:
             np.concatenate(self._plain, out=self._head, casting="same_kind")
         if self._runs:
             np.concatenate(self._runs, out=self._tail, casting="same_kind")
-        np.multiply(self._held, self._signs, out=self._signed)
+        np.multiply(self._held, self._factors, out=self._scaled)
         columns = np.add.reduce(self._rows, axis=0, dtype=float)
-        return np.asarray(np.add.reduce(columns.take(self._turns), axis=0))
+        return np.asarray(np.add.reduce(columns.reshape(-1, self._n), axis=0))
 
     def _check(self, leaves: list[Any]) -> None:
         sizes = [_size(leaf) for leaf in leaves]
@@ -103,14 +102,14 @@ class Projector:
         import jax
         import jax.numpy as jnp
 
-        def sums(leaves: list[Any], signs: Any) -> Any:
+        def sums(leaves: list[Any], factors: Any) -> Any:
             parts = [self._cut(i, leaf.reshape(-1)) for i, leaf in enumerate(leaves)]
             plain = [p.ravel() for p, at in zip(parts, self._starts, strict=True) if at < 0]
             runs = [p.ravel() for p, at in zip(parts, self._starts, strict=True) if at >= 0]
             flat = jnp.concatenate([*plain, *runs])
-            flat = jnp.pad(flat, (0, len(signs) - len(flat)))
-            columns = (flat * signs).reshape(self._rows.shape).sum(axis=0)
-            return columns.take(self._turns).sum(axis=0)
+            flat = jnp.pad(flat, (0, len(factors) - len(flat)))
+            columns = (flat * factors).reshape(self._rows.shape).sum(axis=0)
+            return columns.reshape(-1, self._n).sum(axis=0)
 
         return jax.jit(sums)
 
