@@ -23,10 +23,11 @@ for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
-import time
+import time  # noqa: E402
+from itertools import pairwise  # noqa: E402
 
-import numpy as np
-import torch
+import numpy as np  # noqa: E402
+import torch  # noqa: E402
 
 torch.set_num_threads(1)
 SIZES, SAMPLES, RATE, N_RUN, EVERY = (64, 256, 128, 10), 5_000, 0.5, 10, 5
@@ -39,7 +40,7 @@ MSE = torch.nn.MSELoss()
 def network():
     torch.manual_seed(0)
     layers = []
-    for a, b in zip(SIZES[:-1], SIZES[1:], strict=True):
+    for a, b in pairwise(SIZES):
         layers += [torch.nn.Linear(a, b), torch.nn.Tanh()]
     return torch.nn.Sequential(*layers[:-1])
 
@@ -90,7 +91,9 @@ def by_eigsh(model, tol):
 def by_pyhessian(model, tol, most):
     from pyhessian import hessian
 
-    values, _ = hessian(model, MSE, data=(X, Y), cuda=False).eigenvalues(maxIter=most, tol=tol, top_n=1)
+    values, _ = hessian(model, MSE, data=(X, Y), cuda=False).eigenvalues(
+        maxIter=most, tol=tol, top_n=1
+    )
     return float(values[0]), None
 
 
@@ -199,7 +202,9 @@ def main() -> None:
         rows.append((name, error, products, seconds))
     if given.peers:
         command = [given.peers, __file__, "--rows"]
-        for line in subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines():
+        for line in subprocess.run(
+            command, capture_output=True, text=True, check=True
+        ).stdout.splitlines():
             if line.startswith("["):
                 name, value, seconds = json.loads(line)
                 error = value if seconds is None else abs(value / truth - 1)

@@ -11,16 +11,15 @@ import os
 
 for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[variable] = "1"
-os.environ["XLA_FLAGS"] = (
-    "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
-)
+os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
-import time
+import time  # noqa: E402
+from itertools import pairwise  # noqa: E402
 
-import numpy as np
+import numpy as np  # noqa: E402
 
-from takens.algorithms import Recorder
+from takens.algorithms import Recorder  # noqa: E402
 
 SIZES = (64, 256, 128, 10)
 BATCH = 512
@@ -35,7 +34,7 @@ def of_torch():
 
     torch.set_num_threads(1)
     layers = []
-    for a, b in zip(SIZES[:-1], SIZES[1:], strict=True):
+    for a, b in pairwise(SIZES):
         layers += [torch.nn.Linear(a, b), torch.nn.Tanh()]
     model = torch.nn.Sequential(*layers[:-1])
     tool = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9)
@@ -60,8 +59,11 @@ def of_optax():
 
     tool = optax.sgd(0.01, momentum=0.9)
     weights = [
-        {"w": jnp.asarray(RNG.normal(size=(a, b)) / a**0.5, jnp.float32), "b": jnp.zeros(b, jnp.float32)}
-        for a, b in zip(SIZES[:-1], SIZES[1:], strict=True)
+        {
+            "w": jnp.asarray(RNG.normal(size=(a, b)) / a**0.5, jnp.float32),
+            "b": jnp.zeros(b, jnp.float32),
+        }
+        for a, b in pairwise(SIZES)
     ]
 
     def loss_of(weights, x, y):

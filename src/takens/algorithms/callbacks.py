@@ -61,7 +61,13 @@ class LightningCallback:
         self._before = True
 
     def on_train_batch_end(
-        self, trainer: Any, module: Any, outputs: Any, batch: Any = None, batch_idx: int = 0, *rest: Any
+        self,
+        trainer: Any,
+        module: Any,
+        outputs: Any,
+        batch: Any = None,
+        batch_idx: int = 0,
+        *rest: Any,
     ) -> None:
         """Records a row."""
         loss = outputs["loss"] if isinstance(outputs, dict) else outputs
@@ -142,7 +148,9 @@ class KerasCallback:
     def _weights(self) -> list[Any]:
         if self.model is None:
             raise InvalidInput("The trainer has not set a model. Call set_model(model) first.")
-        sync = getattr(self.model, "jax_state_sync", None)  # Keras on JAX keeps its weights elsewhere
+        sync = getattr(
+            self.model, "jax_state_sync", None
+        )  # Keras on JAX keeps its weights elsewhere
         if sync is not None:
             sync()
         values = [getattr(v, "value", v) for v in self.model.trainable_variables]

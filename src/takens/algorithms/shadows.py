@@ -12,7 +12,10 @@ from takens.core import InvalidInput
 
 WHOLE = 16_384  # weights in all up to which every one is taken
 SMALL = 1_024  # length of an array that is taken whole in any model
-RUN, STRETCH = 16, 208  # of a longer one, so many neighbours in every such stretch: a line of the cache
+RUN, STRETCH = (
+    16,
+    208,
+)  # of a longer one, so many neighbours in every such stretch: a line of the cache
 STREAM = 7_483_241  # keeps the factors apart from weights that begin with draws of the same seed
 WIDE = 32  # rows of sums that are added as vectors
 
