@@ -16,14 +16,14 @@ from collections.abc import Callable
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ[_name] = "1"
 
-import numpy as np
-import series_speed
-from scipy.integrate import solve_ivp
+import numpy as np  # noqa: E402
+import series_speed  # noqa: E402
+from scipy.integrate import solve_ivp  # noqa: E402
 
-from takens.core import Trajectory
-from takens.data import as_recording
-from takens.learn import SparseRegression
-from takens.learn.regression import (
+from takens.core import Trajectory  # noqa: E402
+from takens.data import as_recording  # noqa: E402
+from takens.learn import SparseRegression  # noqa: E402
+from takens.learn.regression import (  # noqa: E402
     SR3,
     STLSQ,
     BestSubset,
@@ -34,7 +34,7 @@ from takens.learn.regression import (
     StrongForm,
     WeakForm,
 )
-from takens.learn.terms import Polynomials
+from takens.learn.terms import Polynomials  # noqa: E402
 
 
 def lorenz(n: int) -> np.ndarray:

@@ -19,8 +19,8 @@ from pathlib import Path
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ[_name] = "1"
 
-import numpy as np
-import recurrence_speed
+import numpy as np  # noqa: E402
+import recurrence_speed  # noqa: E402
 
 Row = Callable[[], dict[str, float]]
 PEERS: list[str] = []
