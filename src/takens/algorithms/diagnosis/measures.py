@@ -15,7 +15,7 @@ LONGEST_CYCLE = 64
 REST = 1e-13  # of a weight's size: steps below are rounding in double precision
 SINGLE_REST = 3e-6  # the same in single precision
 BESIDE_DRIFT = 0.01  # of the net motion in a row, below which an alternation is not counted
-SAME = 0.01  # spread of one phase of a cycle over that of the cycle
+SAME = 0.02  # spread of one phase of a cycle over that of the cycle
 STEADY_DECAY = -0.98  # correlation of log amplitude with time in an oscillation that dies out
 
 
@@ -157,6 +157,20 @@ def _unforetold(states: np.ndarray, wanted: np.ndarray, rank: int) -> float:
         squares.append((wanted[row] ** 2).sum())
     typical = float(np.median(squares))
     return float(np.median(errors)) / typical if typical > 0 else np.nan
+
+
+def background(shadows: np.ndarray) -> float:
+    """Power of the steps at middle frequencies over their mean power, in the last quarter.
+
+    Batches drive every direction and so every frequency; a swing of the sharpest direction has its power
+    at the highest, and the way on at the lowest.
+    """
+    steps = np.diff(last(shadows, 4), axis=0)
+    steps = (steps - steps.mean(axis=0)) * np.hanning(len(steps))[:, None]
+    power = (np.abs(np.fft.rfft(steps, axis=0)) ** 2).sum(axis=1)
+    place = np.linspace(0, 1, len(power))
+    middle = power[(place > 0.05) & (place < 0.4)]
+    return float(np.median(middle) / max(float(power.mean()), 1e-300))
 
 
 def travel(shadows: np.ndarray) -> Estimate:

@@ -6,7 +6,8 @@ import dataclasses
 
 import numpy as np
 
-from takens.algorithms.diagnosis.seen import RULE, Seen
+from takens.algorithms.diagnosis.seen import Seen
+from takens.core import Estimate
 
 FALLING = -0.05  # relative change of the loss over half a run that is progress
 NOISY_FALL = -0.02  # the same where batches make noise, beside the interval
@@ -18,6 +19,11 @@ FLIPS = 0.7  # modulus of an alternating multiplier at the edge, at the least
 MORE_ROWS = "A longer record of the same run."
 PROJECTIONS = "A record with projections of the weights (`Recorder`) at every step."
 CLEAN = 0.05  # share of a step left to chance, beyond which a record shows no chaos
+NEARLY = 0.2  # of its extent, to which a run that nearly repeats does so
+BENT = (
+    0.6  # share of a step that a linear rule leaves, beyond which no multiplier describes a swing
+)
+LINES = 0.01  # variance that lines leave of a regular motion, which a log has without noise
 NO_GROWTH = 2e-3  # exponent, in nats a step, that is none
 
 
@@ -120,7 +126,7 @@ def _swinging(seen: Seen) -> Ruling:
     swing = seen.alternation
     assert swing is not None  # the branch is taken where it is alive
     beside = f"The run alternates by {swing.over_drift.value:.2g} of what it moves on in a row."
-    if not (seen.unforetold.value < RULE or seen.full_batch is True or seen.sharpness is not None):
+    if not (seen.ruled or seen.sharpness is not None):
         return _ruling(
             "undetermined", beside, f"{seen.unforetold.value:.0%} of a step are not foretold by the state: "
             "noise of batches near the edge and chaos at it look alike.",
@@ -137,6 +143,9 @@ def _swinging(seen: Seen) -> Ruling:
 
 def _edge(seen: Seen, beside: str) -> Ruling:
     onward = "The weights still move on."
+    if seen.period[1] < NEARLY:
+        return _ruling("undetermined", beside, f"It nearly repeats, to {seen.period[1]:.1g} of its extent: "
+                       "it may come to a cycle.", change=(MORE_ROWS,))  # fmt: skip
     if seen.sharpness is not None:
         ratio = seen.sharpness
         said = (f"Sharpness is {ratio.value:.3g} of what the optimiser bears (median of states in the last "
@@ -152,7 +161,8 @@ def _edge(seen: Seen, beside: str) -> Ruling:
             "undetermined", said, beside, "A swing that this multiplier does not explain."
         )
     mode = None if seen.multipliers is None else seen.multipliers.named("alternating")
-    if mode is None or not (mode.modulus.value >= FLIPS and mode.angle.value >= 2.6):
+    bent = seen.multipliers is not None and seen.multipliers.residual > BENT
+    if mode is None or bent or not (mode.modulus.value >= FLIPS and mode.angle.value >= 2.6):
         return _ruling(
             "undetermined", beside, "No multiplier near -1 goes with it.", change=(MORE_ROWS,)
         )
@@ -167,27 +177,41 @@ def _edge(seen: Seen, beside: str) -> Ruling:
 def _bounded(seen: Seen, beside: str) -> Ruling:
     """It swings about one place and does not repeat: a cycle of many beats, or chaos."""
     stays = f"It moves about one place ({seen.travel.value:.2g})."
-    exponent, kind = seen.exponent, ""
-    if exponent is None:
-        motion = seen.motion() if seen.unforetold.value < CLEAN else None
-        if motion is not None:
-            kind = motion.kind
-            exponent = motion.exponent.exponent if motion.exponent is not None else None
-    if exponent is not None and seen.exponent is not None:
-        kind = (
-            "chaotic" if exponent.interval[0] > 0 and exponent.value > NO_GROWTH else "undetermined"
+    kind, exponent = _by_exponent(seen.exponent) if seen.exponent is not None else _by_record(seen)
+    if kind == "chaotic":
+        said = f"Largest Lyapunov exponent {exponent}, in nats a row."
+    elif kind == "oscillating":
+        said = (
+            "Its motion is regular: spectral lines explain all of it."
+            if seen.exponent is None
+            else f"No exponent is positive: {exponent}."
         )
-        if exponent.interval[1] < NO_GROWTH:
-            kind = "quasiperiodic"
-    if kind == "chaotic" and exponent is not None:
-        return _ruling(
-            "chaotic", beside, stays, f"Largest Lyapunov exponent {exponent} in nats a row."
-        )
-    if kind in ("periodic", "quasiperiodic"):
-        return _ruling("oscillating", beside, stays, "Its motion is regular: beats of fixed frequencies."
-                       if seen.exponent is None else f"No exponent is positive: {exponent}.")  # fmt: skip
-    return _ruling("undetermined", beside, stays, "Neither regular motion nor chaos can be shown.",
-                   change=(MORE_ROWS,))  # fmt: skip
+    else:
+        said = "Neither regular motion nor chaos can be shown."
+    change = (MORE_ROWS,) if kind == "undetermined" else ()
+    return _ruling(kind, beside, stays, said, change=change)
+
+
+def _by_exponent(exponent: Estimate) -> tuple[str, Estimate]:
+    """Chaos or not, from the tangents of the run."""
+    if exponent.interval[0] > 0 and exponent.value > NO_GROWTH:
+        return "chaotic", exponent
+    return ("oscillating" if exponent.interval[1] < NO_GROWTH else "undetermined"), exponent
+
+
+def _by_record(seen: Seen) -> tuple[str, Estimate | None]:
+    """The same from projections, where they hold no noise: from data, both are claimed less often."""
+    motion = seen.motion() if seen.unforetold.value < CLEAN else None
+    if motion is None:
+        return "undetermined", None
+    exponent = None if motion.exponent is None else motion.exponent.exponent
+    if motion.kind == "chaotic" and exponent is not None and exponent.interval[0] > 0:
+        return "chaotic", exponent
+    lines = motion.lines
+    regular = motion.kind in ("periodic", "quasiperiodic")
+    if regular and lines is not None and lines.unexplained_outside < LINES:
+        return "oscillating", exponent
+    return "undetermined", exponent
 
 
 def _smooth(seen: Seen) -> Ruling:

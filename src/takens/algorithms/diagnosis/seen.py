@@ -16,9 +16,8 @@ if TYPE_CHECKING:
     from takens.series import Motion
 
 NOISE = 0.6  # share of a step that the state does not foretell, from which on it is noise
-RULE = (
-    0.2  # and up to which it follows a rule; between, only a log that says `full_batch` is trusted
-)
+RULE = 0.2  # and up to which it follows a rule
+QUIET = 0.01  # background of steps, below which no batches drive them
 LOSS_NOISE = 0.5  # share of the loss that the weights do not tell, from which on batches change it
 GROWN = 3.0  # factor by which a loss grows over half a run that diverges
 
@@ -52,6 +51,8 @@ class Seen:
     unforetold, loss_noise : Estimate
         Share of a step that neighbours of the state do not foretell, and of the loss that they do not
         tell.
+    background : float
+        Power of the steps at middle frequencies over their mean power.
     full_batch : bool or None
         As the record says.
     sharpness, exponent : Estimate or None
@@ -78,6 +79,7 @@ class Seen:
     noise: Estimate
     unforetold: Estimate
     loss_noise: Estimate
+    background: float
     full_batch: bool | None
     sharpness: Estimate | None = None
     exponent: Estimate | None = None
@@ -94,6 +96,12 @@ class Seen:
         # a flat loss is told by no weights either
         varies = len(self.loss) > 4 and measures.scatter(self.loss) > 1e-5
         return bool(varies and self.loss_noise.value >= LOSS_NOISE)
+
+    @property
+    def ruled(self) -> bool:
+        """Whether the record shows that no batches drive the steps, or says so."""
+        quiet = self.background < QUIET or self.unforetold.value < RULE
+        return self.full_batch is True or bool(quiet)
 
     @property
     def rests(self) -> bool:
@@ -168,6 +176,7 @@ def look(run: TrainingRun) -> Seen:
         gradient_change=measures.none("none recorded") if gradient is None else _change(gradient),
         alternation=alternation, travel=travel or nothing, period=period or (0, np.inf),
         multipliers=found_modes, noise=noise, unforetold=near, loss_noise=loss_noise,
+        background=np.nan if shadows is None else measures.background(shadows),
         full_batch=_full_batch(run.settings),
         cautions=tuple(found),
     )  # fmt: skip
