@@ -88,7 +88,7 @@ LOSSES = {  # maker, steps
     "double well": (double_well, 2_000),
     "factorisation": (factorisation, 2_000),
 }
-SEED = 2_000
+SEED = 3_000
 RUNS = (  # class, multiple of the threshold at the start or rate, further settings
     (GD, 1e-4, ()), (GD, 0.3, ()), (GD, 0.9, ()), (GD, 1.4, ()), (HB, 0.3, (0.9,)), (HB, 1.05, (0.5,)),
     (NAG, 0.5, (0.9,)), (ADAM, 0.01, (0.9, 0.99)), (RMS, 1e-3, (0.99,)), (SGD, 0.4, ()),

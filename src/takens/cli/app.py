@@ -269,6 +269,44 @@ def discover(
         law_summary(found, paths)
 
 
+@app.command("training")
+def training(
+    source: Annotated[
+        Path, typer.Argument(metavar="FILE", help="The log of a run: .csv, .jsonl or .npz.")
+    ],
+    tol: Annotated[
+        float, typer.Option(metavar="X", help="Factor for the steps to go of a run that settles.")
+    ] = 1e-3,
+    full_batch: Annotated[
+        bool | None,
+        typer.Option(
+            "--full-batch/--mini-batch", help="What every step saw, if the log does not say."
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Where the report goes; takens-training-<name> if not."),
+    ] = None,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show the traceback when something fails.")
+    ] = False,
+) -> None:
+    """Diagnose the log of a training run and write a report.
+
+    Says whether the run settles, trains at the edge of stability, oscillates, wanders, stands, has come to
+    the noise of its batches or is lost, by which evidence, and what to do about it.
+    """
+    with _errors_as_blocks(debug=debug):
+        from takens.cli.show import training_summary
+        from takens.report.files import check_directory
+        from takens.report.training import training as run
+
+        directory = output if output is not None else Path(f"takens-training-{_stem(str(source))}")
+        check_directory(directory)  # before the work, not after
+        report = run(source, tol=tol, full_batch=full_batch)
+        training_summary(report, report.save(directory))
+
+
 @app.command("data")
 def data(
     debug: Annotated[

@@ -16,7 +16,7 @@ from rich.text import Text
 if TYPE_CHECKING:
     from takens.core import Finding
     from takens.data.bundled import BundledData
-    from takens.report import Discovery, Report
+    from takens.report import Discovery, Report, TrainingReport
 
 _KIND_STYLE = {
     "chaotic": "bold magenta",
@@ -25,6 +25,12 @@ _KIND_STYLE = {
     "equilibrium": "bold green",
     "undetermined": "bold yellow",
     "nonstationary": "bold yellow",
+    "converging": "bold green",
+    "edge-of-stability": "bold cyan",
+    "stalled": "bold yellow",
+    "noise-floor": "bold yellow",
+    "oscillating": "bold magenta",
+    "diverging": "bold red",
 }
 
 
@@ -69,13 +75,28 @@ def progress_bar() -> Iterator[Callable[[float, str], None] | None]:
 
 def report_summary(report: Report, paths: Iterable[Path]) -> None:
     """The verdict, the numbers behind it and where the report lies."""
-    console = Console()
+    _summary(Console(), report, (), paths)
+
+
+def training_summary(report: TrainingReport, paths: Iterable[Path]) -> None:
+    """The same of a training run, with what to do."""
+    _summary(Console(), report, tuple(a.text for a in report.diagnosis.advice), paths)
+
+
+def _summary(
+    console: Console,
+    report: Report | TrainingReport,
+    advice: tuple[str, ...],
+    paths: Iterable[Path],
+) -> None:
     verdict = report.verdict
     head = Text()
     head.append(plain_text(verdict.kind), style=_KIND_STYLE.get(verdict.kind, "bold cyan"))
     head.append("\n" + plain_text(verdict.sentence))
     for reason in verdict.reasons:
         head.append("\n  • " + plain_text(reason), style="dim")
+    for text in advice:
+        head.append("\n  → " + plain_text(text))
     console.print(Panel(head, title=Text(plain_text(report.title)), title_align="left"))
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     table.add_column(style="bold")

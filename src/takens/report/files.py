@@ -40,7 +40,7 @@ def _ours(path: Path) -> bool:
 
         try:
             with h5py.File(path, "r") as file:
-                return bool(file.attrs.get("format", "") == "takens-results")
+                return str(file.attrs.get("format", "")) in ("takens-results", "takens-training")
         except OSError:
             return False
     with path.open("rb") as file:

@@ -51,6 +51,11 @@ _PAPERS = {
     "brunton": "S. L. Brunton, J. L. Proctor and J. N. Kutz (2016). Discovering governing equations "
     "from data by sparse identification of nonlinear dynamical systems. Proceedings of the "
     "National Academy of Sciences 113, 3932–3937.",
+    "cohen": "J. M. Cohen, S. Kaur, Y. Li, J. Z. Kolter and A. Talwalkar (2021). Gradient descent on "
+    "neural networks typically occurs at the edge of stability. International Conference on Learning "
+    "Representations.",
+    "li": "P. Li, T. J. Hastie and K. W. Church (2006). Very sparse random projections. Proceedings of "
+    "the 12th ACM SIGKDD conference, 287–296.",
     "bock": "H. G. Bock (1983). Recent advances in parameter identification techniques for O.D.E. "
     "Numerical Treatment of Inverse Problems in Differential and Integral Equations, 95–121.",
     "chen": "J. Chen and Z. Chen (2008). Extended Bayesian information criteria for model selection "
@@ -65,6 +70,7 @@ _USED_BY = {
     "entropy": ("bandt",),
     "spectrum": ("thomson",),
     "stationarity": ("dickey", "kwiatkowski"),
+    "training": ("cohen", "li", "schmid"),
     "law": ("brunton", "bock", "chen"),
     "backtest": ("gneiting", "schmid", "lorenz", "gauthier"),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +10,13 @@ import numpy as np
 
 from takens.algorithms.diagnosis import measures
 from takens.algorithms.diagnosis.evidence import collect
+from takens.algorithms.diagnosis.logs import TrainingLog, read_log
 from takens.algorithms.diagnosis.result import TrainingAdvice, TrainingDiagnosis
 from takens.algorithms.diagnosis.rule import Ruling, decide
 from takens.algorithms.diagnosis.seen import Seen, look
 from takens.algorithms.rates import ConvergenceRate, convergence_rate
-from takens.algorithms.recording import TrainingRun, read_run
-from takens.core import InvalidInput, Status, TakensError
+from takens.algorithms.recording import TrainingRun
+from takens.core import Finding, InvalidInput, Status, TakensError
 
 LEAST_FOR_RATE = 26
 
@@ -104,8 +106,8 @@ def diagnose(
             raise InvalidInput(
                 f"{', '.join(names)}: for a system that is run; a recorded run has been. Leave it out."
             )
-        run = subject if isinstance(subject, TrainingRun) else read_run(subject)
-        return diagnosed(run, tol=tol)
+        log = TrainingLog(run=subject) if isinstance(subject, TrainingRun) else read_log(subject)
+        return diagnosed(log, tol=tol)
     from takens.algorithms.diagnosis.advice import tried_advice
     from takens.algorithms.diagnosis.running import inspect, make
 
@@ -124,14 +126,32 @@ def diagnose(
     return _assembled(seen, ruling, "system", advice, tol)
 
 
-def diagnosed(run: TrainingRun, *, tol: float) -> TrainingDiagnosis:
-    """The diagnosis of a record."""
+def diagnosed(log: TrainingLog, *, tol: float) -> TrainingDiagnosis:
+    """The diagnosis of a log."""
     from takens.algorithms.diagnosis.inferred import inferred_advice
 
-    seen = look(run)
+    seen = look(log.run)
+    seen = dataclasses.replace(seen, cautions=(*log.findings, *_validation(log), *seen.cautions))
     ruling = decide(seen)
     door = "loss" if seen.shadows is None else "projections"
     return _assembled(seen, ruling, door, inferred_advice(seen, ruling.verdict), tol)
+
+
+def _validation(log: TrainingLog) -> list[Finding]:
+    """Whether the loss on held-out data has risen since its least: no verdict says so."""
+    if log.validation is None or log.validation.shape[1] < 4:
+        return []
+    steps, values = log.validation
+    least = int(values.argmin())
+    late = float(np.median(values[-max(len(values) // 8, 1) :]))
+    size = abs(float(values[least]))
+    if not late - values[least] > 0.05 * size or least >= len(values) - 2:
+        return []
+    return [
+        Finding("validation-rises", f"The validation loss was least, {values[least]:.4g}, at step "
+                f"{steps[least]:g}, and is {late:.4g} now.",
+                "The verdict is on the training loss: what it still gains does not carry over.", "caution")
+    ]  # fmt: skip
 
 
 def _assembled(

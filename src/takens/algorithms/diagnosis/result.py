@@ -30,6 +30,10 @@ SENTENCES = {
     "diverging": "The run is lost: its loss grows beyond its start, or is no number any more.",
     "undetermined": "This run cannot tell what becomes of it.",
 }
+FALLS = (
+    "The loss falls. Whether the weights settle, or swing at the edge of stability, a loss alone does "
+    "not show."
+)
 VERDICTS = tuple(SENTENCES)
 
 
@@ -108,6 +112,8 @@ class TrainingDiagnosis(AbstractResult):
     @property
     def sentence(self) -> str:
         """The verdict in plain words."""
+        if self.door == "loss" and self.verdict == "converging":
+            return FALLS
         return SENTENCES[self.verdict]
 
     def named(self, name: str) -> TrainingEvidence | None:

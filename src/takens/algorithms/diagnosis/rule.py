@@ -6,7 +6,7 @@ import dataclasses
 
 import numpy as np
 
-from takens.algorithms.diagnosis.seen import Seen
+from takens.algorithms.diagnosis.seen import QUIET, Seen
 from takens.core import Estimate
 
 FALLING = -0.05  # relative change of the loss over half a run that is progress
@@ -161,7 +161,11 @@ def _edge(seen: Seen, beside: str) -> Ruling:
             "undetermined", said, beside, "A swing that this multiplier does not explain."
         )
     mode = None if seen.multipliers is None else seen.multipliers.named("alternating")
-    bent = seen.multipliers is not None and seen.multipliers.residual > BENT
+    bent = (
+        seen.multipliers is not None
+        and seen.multipliers.residual > BENT
+        and not seen.background < QUIET
+    )
     if mode is None or bent or not (mode.modulus.value >= FLIPS and mode.angle.value >= 2.6):
         return _ruling(
             "undetermined", beside, "No multiplier near -1 goes with it.", change=(MORE_ROWS,)
