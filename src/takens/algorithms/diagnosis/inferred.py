@@ -48,5 +48,8 @@ def _of_growth(seen: Seen, named: str) -> list[TrainingAdvice]:
                 f"rate{named} was {(1 + mode.modulus.value) / 2:.3g} times the largest stable one there.",
             )]  # fmt: skip
     return [
-        TrainingAdvice(f"Lower the learning rate{named}; by how much, this record does not say.")
+        TrainingAdvice(
+            f"Lower the learning rate{named}, by halves until the run holds: how far it is too high, this "
+            "record does not say."
+        )
     ]

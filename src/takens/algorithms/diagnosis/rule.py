@@ -17,7 +17,7 @@ EDGE = (0.8, 1.2)  # sharpness over threshold: median over states, within
 REACHES = 0.95  # and the largest, at least
 FLIPS = 0.7  # modulus of an alternating multiplier at the edge, at the least
 MORE_ROWS = "A longer record of the same run."
-PROJECTIONS = "A record with projections of the weights (`Recorder`) at every step."
+PROJECTIONS = "A record with projections of the weights at every step, as takens.algorithms.Recorder keeps it."
 CLEAN = 0.05  # share of a step left to chance, beyond which a record shows no chaos
 NEARLY = 0.2  # of its extent, to which a run that nearly repeats does so
 BENT = (
@@ -125,7 +125,7 @@ def _swinging(seen: Seen) -> Ruling:
     travel = seen.travel
     swing = seen.alternation
     assert swing is not None  # the branch is taken where it is alive
-    beside = f"The run alternates by {swing.over_drift.value:.2g} of what it moves on in a row."
+    beside = f"What alternates is {swing.over_drift.value:.2g} times the net motion in a row."
     if not (seen.ruled or seen.sharpness is not None):
         return _ruling(
             "undetermined", beside, f"{seen.unforetold.value:.0%} of a step are not foretold by the state: "

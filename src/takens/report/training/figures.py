@@ -22,7 +22,6 @@ from takens.report.drawing import (
     horizontal,
     layout,
     line,
-    rounded,
     thinned,
     vertical,
 )
@@ -108,10 +107,10 @@ def _amplitude(report: TrainingReport) -> Figure:
     return Figure(
         name="amplitude", title="What alternates, along the run",
         data=[line(swing.rows, held, "amplitude", PURPLE, mode="lines+markers")],
-        layout=layout(axis("row"), axis("amplitude over the size of the projections", log=True),
+        layout=layout(axis("row"), axis("amplitude", log=True),
                       showlegend=False), size="small",
-        caption="Amplitude of what changes sign at every row. In a smooth run it is rounding; at the edge "
-        "of stability it stays, in bursts or steadily.",
+        caption="Amplitude of what changes sign at every row, over the size of the projections. In a "
+        "smooth run it is rounding; at the edge of stability it stays, in bursts or steadily.",
         description="Amplitude of the alternating part of the projections in 32 parts of the run.",
     )  # fmt: skip
 
@@ -210,6 +209,3 @@ def _to_go(rate: ConvergenceRate) -> Figure:
         caption="Rows until the distance to the limit is so small, as rounded, if the rate stays.",
         description="Rows to go over the factor of the remaining distance.",
     )  # fmt: skip
-
-
-__all__ = ["figures_of", "rounded"]
