@@ -68,7 +68,7 @@ def second():
     yield ("jerk (order 3)", HigherOrderSINDy(order=3, library=Polynomials(2)),
            runs(lambda t, x: [x[1], x[2], -2.017 * x[2] + x[1] ** 2 - x[0]], [[0, 0, 1.0]],
                 t_jerk, 1), t_jerk, ("q",),
-           {("q", "q"): -1, ("d2q", "q"): -2.017, ("dq^2", "q"): 1}, None, (0.01, 0.03, 0.1), 10)  # fmt: skip
+           {("q", "q"): -1, ("d2q", "q"): -2.017, ("dq^2", "q"): 1}, None, (0.01, 0.03, 0.1), 20)  # fmt: skip
 
 
 def rational():

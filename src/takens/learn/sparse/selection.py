@@ -37,6 +37,7 @@ from takens.learn.terms import Terms
 HOPELESS = 0.1  # share of the price below which several terms may go at once
 PATIENCE = 4.0  # prices by which the criterion may rise above its least before elimination ends
 IN_PASSING = 4  # Gauss-Newton steps between two removals
+NARROWINGS = 4  # subsets that are chosen around orbits, one after the other
 EXCHANGES = 12  # other sets that are tried around the best so far, and how often it may change
 
 
@@ -301,26 +302,56 @@ def exchanged(search: Search, found: Found) -> Found:
 
 def _improved(search: Search, found: Found) -> Found | None:
     """A fit with other terms whose criterion is lower."""
-    shot = found.shot
-    ends = None
-    if isinstance(found.advance, FlowAdvance):
-        ends = ends_of(shot.field, shot.parameters, shot.states, search.nodes, found.advance)
-    subset = subset_of(search, table_of(found), shot.states, found.noise, found.advance, ends)[0]
-    now = found.support.T[search.allowed.T]
+    subset, now = _around(search, found)
     value = criterion(search, found)
     tried = [now]
     for chosen in itertools.chain((subset.polished(now),), subset.neighbours(now, EXCHANGES)):
         if any((chosen == t).all() for t in tried):
             continue
         tried.append(chosen)
-        support = np.zeros_like(found.support)
-        support.T[search.allowed.T] = chosen
-        table = np.zeros(support.shape)
-        table.T[search.allowed.T] = subset.solved(chosen)[0]
         try:
-            new = renewed(search, refitted(search, found, support, 30, table))
+            new = _moved(search, found, subset, chosen)
         except np.linalg.LinAlgError:
             continue
         if criterion(search, new) < value - CLEARLY:
             return new
     return None
+
+
+def narrowed(search: Search, found: Found) -> Found:
+    """The best subset of all candidates around the orbit, again around its own, until it repeats.
+
+    For a start at which the orbit is good though the terms are far too many.
+    """
+    found = best = renewed(search, found)
+    path = [*found.path, (found.shot.field.n_parameters, criterion(search, found))]
+    for _ in range(NARROWINGS):
+        subset, now = _around(search, found)
+        chosen = subset.best(now)
+        if (chosen == now).all():
+            break
+        try:
+            found = _moved(search, found, subset, chosen)
+        except np.linalg.LinAlgError:
+            break
+        path.append((found.shot.field.n_parameters, criterion(search, found)))
+        if criterion(search, found) < criterion(search, best):
+            best = found
+    return dataclasses.replace(best, path=tuple(path))
+
+
+def _around(search: Search, found: Found) -> tuple[Subset, np.ndarray]:
+    """All candidates as a linear problem around a fit, and which of them stand there."""
+    shot, ends = found.shot, None
+    if isinstance(found.advance, FlowAdvance):
+        ends = ends_of(shot.field, shot.parameters, shot.states, search.nodes, found.advance)
+    subset = subset_of(search, table_of(found), shot.states, found.noise, found.advance, ends)[0]
+    return subset, found.support.T[search.allowed.T]
+
+
+def _moved(search: Search, found: Found, subset: Subset, chosen: np.ndarray) -> Found:
+    """A fit with the columns chosen, from where the linear problem puts them."""
+    support, table = np.zeros_like(found.support), np.zeros(found.support.shape)
+    support.T[search.allowed.T] = chosen
+    table.T[search.allowed.T] = subset.solved(chosen)[0]
+    return renewed(search, refitted(search, found, support, 30, table))
