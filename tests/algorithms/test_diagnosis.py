@@ -211,6 +211,7 @@ def test_verdicts_of_a_loss_alone(loss, expected):
     found = algorithms.diagnose(Run(steps=np.arange(len(loss)), loss=loss))
     assert found.verdict == expected, found
     assert found.door == "loss"
+    assert (found.status is Status.TOO_SHORT) == (len(loss) == 1 and expected == "undetermined")
 
 
 def test_missing_skipped_and_uneven_rows_are_cautions():

@@ -11,6 +11,7 @@ import numpy as np
 from takens.algorithms.diagnosis import measures
 from takens.algorithms.diagnosis.evidence import collect
 from takens.algorithms.diagnosis.logs import TrainingLog, read_log
+from takens.algorithms.diagnosis.loss_rule import LEAST_LOSSES
 from takens.algorithms.diagnosis.result import TrainingAdvice, TrainingDiagnosis
 from takens.algorithms.diagnosis.rule import Ruling, decide
 from takens.algorithms.diagnosis.seen import Seen, look
@@ -161,7 +162,10 @@ def _assembled(
     reasons = ruling.reasons
     if rate is not None and not seen.rests:
         reasons = (*reasons, _settling(rate))
+    short = seen.shadows is None and len(seen.loss) < LEAST_LOSSES
+    undecided = ruling.verdict == "undetermined"
     return TrainingDiagnosis(
+        status=Status.TOO_SHORT if short and undecided else Status.OK,
         verdict=ruling.verdict, reasons=reasons, would_change=ruling.would_change,
         evidence=collect(seen, rate), advice=tuple(advice), run=seen.run, rate=rate,
         multipliers=seen.multipliers, alternation=seen.alternation, door=door,

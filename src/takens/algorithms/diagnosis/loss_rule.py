@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from takens.algorithms.diagnosis import measures
-from takens.algorithms.diagnosis.rule import FALLING, FLAT, PROJECTIONS, Ruling, _ruling
+from takens.algorithms.diagnosis.rule import FALLING, FLAT, PROJECTIONS, Ruling, ruling
 from takens.algorithms.diagnosis.seen import NOISE, Seen
 
 LEAST_LOSSES = 12
@@ -16,7 +16,7 @@ def decide_by_loss(seen: Seen) -> Ruling:
     """Falling, flat with noise, or repeating; everything else is left open."""
     loss = seen.loss
     if len(loss) < LEAST_LOSSES:
-        return _ruling("undetermined", f"The record has {len(loss)} finite losses; {LEAST_LOSSES} are needed.",
+        return ruling("undetermined", f"The record has {len(loss)} finite losses; {LEAST_LOSSES} are needed.",
                        change=("A longer record.",))  # fmt: skip
     change = seen.loss_change
     low, high = change.interval
@@ -29,12 +29,12 @@ def decide_by_loss(seen: Seen) -> Ruling:
         return _still(seen, moved)
     ups = float(np.mean(np.diff(late) > 0))
     if _repeats(late):
-        return _ruling("oscillating", WEAK, "The last half of the losses repeats itself.")
+        return ruling("oscillating", WEAK, "The last half of the losses repeats itself.")
     if ups == 0:
         return _monotone(seen, moved)
     noisy = seen.noise.value >= NOISE if seen.noise.is_finite else True
     if high < 0 and change.value < FALLING:
-        return _ruling("converging", WEAK, moved, "It falls by more than its scatter.",
+        return ruling("converging", WEAK, moved, "It falls by more than its scatter.",
                        change=(PROJECTIONS,))  # fmt: skip
     if noisy and max(-low, high) < FLAT:
         why = "It has stopped falling and scatters: the noise of batches, or a plateau; the loss alone cannot tell."
@@ -45,13 +45,13 @@ def decide_by_loss(seen: Seen) -> Ruling:
             "It rises and falls smoothly, as training at the edge of stability does, and as schedules, "
             "cycles and chaos do as well."
         )
-    return _ruling("undetermined", WEAK, moved, why, change=(PROJECTIONS,))
+    return ruling("undetermined", WEAK, moved, why, change=(PROJECTIONS,))
 
 
 def _still(seen: Seen, moved: str) -> Ruling:
     if abs(seen.loss[0] - seen.loss[-1]) > 0.01 * abs(seen.loss[0]) and seen.shrinks:
-        return _ruling("converging", WEAK, moved, "The gradient has shrunk as well.")
-    return _ruling(
+        return ruling("converging", WEAK, moved, "The gradient has shrunk as well.")
+    return ruling(
         "undetermined", WEAK, moved, "It does not change any more: arrived, or stuck.",
         change=("The norm of the gradient, or projections of the weights, would tell which.",),
     )  # fmt: skip
@@ -76,8 +76,8 @@ def _monotone(seen: Seen, moved: str) -> Ruling:
         or pace[-1] < 0.5 * pace[-2]
         or (seen.gradient is not None and seen.shrinks)
     ):
-        return _ruling("converging", WEAK, moved, falls, change=(PROJECTIONS,))
+        return ruling("converging", WEAK, moved, falls, change=(PROJECTIONS,))
     if seen.loss_change.value > -FLAT and pace[-1] > 0.8 * pace[-2]:
-        return _ruling("stalled", WEAK, moved, "Its pace does not slacken, so that it is not settling: "
+        return ruling("stalled", WEAK, moved, "Its pace does not slacken, so that it is not settling: "
                        "it creeps.", change=(PROJECTIONS,))  # fmt: skip
-    return _ruling("undetermined", WEAK, moved, falls, change=(PROJECTIONS,))
+    return ruling("undetermined", WEAK, moved, falls, change=(PROJECTIONS,))

@@ -39,11 +39,11 @@ class Ruling:
 def decide(seen: Seen) -> Ruling:
     """Apply the tests in order: lost, noise, rest, cycle, swings that die out, swings, progress."""
     if np.isfinite(seen.lost_at):
-        return _ruling(
+        return ruling(
             "diverging", f"From step {seen.lost_at:g} on the record holds no finite number."
         )
     if seen.grows:
-        return _ruling("diverging", "The loss grows steadily, and beyond what it was at the start."
+        return ruling("diverging", "The loss grows steadily, and beyond what it was at the start."
                        if len(seen.loss) else "The steps grow steadily.")  # fmt: skip
     if seen.shadows is None:
         from takens.algorithms.diagnosis.loss_rule import decide_by_loss
@@ -55,7 +55,7 @@ def decide(seen: Seen) -> Ruling:
         return _noisy(seen)
     length, apart = seen.period
     if length:
-        return _ruling(
+        return ruling(
             "oscillating", f"The last quarter of the run repeats every {length} rows, to {apart:.1g} of "
             "its extent."
         )  # fmt: skip
@@ -65,17 +65,18 @@ def decide(seen: Seen) -> Ruling:
     return _smooth(seen)
 
 
-def _ruling(verdict: str, *reasons: str, change: tuple[str, ...] = ()) -> Ruling:
+def ruling(verdict: str, *reasons: str, change: tuple[str, ...] = ()) -> Ruling:
+    """One with its reasons, those that are empty left out."""
     return Ruling(verdict=verdict, reasons=tuple(r for r in reasons if r), would_change=change)
 
 
 def _at_rest(seen: Seen) -> Ruling:
     if seen.step_sizes.max() <= 1e3 * max(seen.step_sizes[-1], 1e-300) and _loss_held(seen):
-        return _ruling(
+        return ruling(
             "stalled", "No weight has moved by more than rounding since the first row.",
             change=("A start elsewhere: a gradient of zero also stands on a saddle or a dead unit.",),
         )  # fmt: skip
-    return _ruling(
+    return ruling(
         "converging", "The steps have shrunk to the rounding of the weights: it has arrived."
     )
 
@@ -97,22 +98,22 @@ def _noisy(seen: Seen) -> Ruling:
         else ""
     )
     if not change.is_finite:
-        return _ruling("undetermined", share, "There is no loss to tell progress by.",
+        return ruling("undetermined", share, "There is no loss to tell progress by.",
                        change=("A record with the loss.",))  # fmt: skip
     low, high = change.interval
     moved = (
         f"The loss changes by {change.value:+.1%} ({low:+.1%} to {high:+.1%}) over the last half."
     )
     if high < 0 and change.value < NOISY_FALL and travel.value > STATIONARY:
-        return _ruling("converging", share, f"{moved} That is more than the noise of its blocks.")
+        return ruling("converging", share, f"{moved} That is more than the noise of its blocks.")
     settled = travel.interval[1] < STATIONARY
     if settled and high > -0.1 and low > -0.3:
-        return _ruling(
+        return ruling(
             "noise-floor", share, moved,
             f"The weights do not go anywhere: block means are {travel.value:.2g} times as far apart over "
             "half of the record as from one to the next (squared; 1 is a fluctuation about one place).",
         )  # fmt: skip
-    return _ruling(
+    return ruling(
         "undetermined", share, moved,
         f"The weights still travel ({travel.value:.2g}, where 1 is a fluctuation about one place)."
         if not settled else "",
@@ -127,7 +128,7 @@ def _swinging(seen: Seen) -> Ruling:
     assert swing is not None  # the branch is taken where it is alive
     beside = f"What alternates is {swing.over_drift.value:.2g} times the net motion in a row."
     if not (seen.ruled or seen.sharpness is not None):
-        return _ruling(
+        return ruling(
             "undetermined", beside, f"{seen.unforetold.value:.0%} of a step are not foretold by the state: "
             "noise of batches near the edge and chaos at it look alike.",
             change=("A setting `full_batch`, or `batch_size` and `n_examples`, in the record.",),
@@ -135,7 +136,7 @@ def _swinging(seen: Seen) -> Ruling:
     if travel.interval[1] < STATIONARY:
         return _bounded(seen, beside)
     if travel.value < TRAVELS:
-        return _ruling("undetermined", beside, "Whether it still moves on is not clear: "
+        return ruling("undetermined", beside, "Whether it still moves on is not clear: "
                        f"{travel.value:.2g}, between {STATIONARY:g} and {TRAVELS:g}.",
                        change=(MORE_ROWS,))  # fmt: skip
     return _edge(seen, beside)
@@ -144,20 +145,20 @@ def _swinging(seen: Seen) -> Ruling:
 def _edge(seen: Seen, beside: str) -> Ruling:
     onward = "The weights still move on."
     if seen.period[1] < NEARLY:
-        return _ruling("undetermined", beside, f"It nearly repeats, to {seen.period[1]:.1g} of its extent: "
+        return ruling("undetermined", beside, f"It nearly repeats, to {seen.period[1]:.1g} of its extent: "
                        "it may come to a cycle.", change=(MORE_ROWS,))  # fmt: skip
     if seen.sharpness is not None:
         ratio = seen.sharpness
         said = (f"Sharpness is {ratio.value:.3g} of what the optimiser bears (median of states in the last "
                 f"quarter; {ratio.interval[0]:.3g} to {ratio.interval[1]:.3g}).")  # fmt: skip
         if EDGE[0] <= ratio.value <= EDGE[1] and ratio.interval[1] >= REACHES:
-            return _ruling("edge-of-stability", said, beside, onward)
-        return _ruling("undetermined", said, beside, "A swing that the threshold does not explain.")
+            return ruling("edge-of-stability", said, beside, onward)
+        return ruling("undetermined", said, beside, "A swing that the threshold does not explain.")
     if seen.flip is not None:
         said = f"The step has a multiplier of real part {seen.flip.value:.3g}."
         if -EDGE[1] <= seen.flip.value <= -EDGE[0] and seen.flip.interval[0] <= -REACHES:
-            return _ruling("edge-of-stability", said, beside, onward)
-        return _ruling(
+            return ruling("edge-of-stability", said, beside, onward)
+        return ruling(
             "undetermined", said, beside, "A swing that this multiplier does not explain."
         )
     mode = None if seen.multipliers is None else seen.multipliers.named("alternating")
@@ -167,10 +168,10 @@ def _edge(seen: Seen, beside: str) -> Ruling:
         and not seen.background < QUIET
     )
     if mode is None or bent or not (mode.modulus.value >= FLIPS and mode.angle.value >= 2.6):
-        return _ruling(
+        return ruling(
             "undetermined", beside, "No multiplier near -1 goes with it.", change=(MORE_ROWS,)
         )
-    return _ruling(
+    return ruling(
         "edge-of-stability", beside, onward,
         f"An alternating mode stays: multiplier of modulus {mode.modulus.value:.3f} "
         f"({mode.modulus.interval[0]:.3f} to {mode.modulus.interval[1]:.3f}), {mode.angle.value:.2f} "
@@ -193,7 +194,7 @@ def _bounded(seen: Seen, beside: str) -> Ruling:
     else:
         said = "Neither regular motion nor chaos can be shown."
     change = (MORE_ROWS,) if kind == "undetermined" else ()
-    return _ruling(kind, beside, stays, said, change=change)
+    return ruling(kind, beside, stays, said, change=change)
 
 
 def _by_exponent(exponent: Estimate) -> tuple[str, Estimate]:
@@ -231,11 +232,11 @@ def _smooth(seen: Seen) -> Ruling:
     else:
         fades = f"Steps change by {seen.step_sizes[-1] / max(seen.step_sizes[3], 1e-300) - 1:+.1%}."
     if seen.shrinks or (change.is_finite and change.value < FALLING):
-        return _ruling("converging", moved, fades, swings)
+        return ruling("converging", moved, fades, swings)
     if seen.travel.interval[1] < STATIONARY:
         return _bounded(seen, swings)
     if change.is_finite and abs(change.value) <= FLAT:
-        return _ruling("stalled", moved, fades, change=(
+        return ruling("stalled", moved, fades, change=(
             "Whether it stands on a plateau or its steps are too small, only a try tells: ten times "
             "the learning rate.",))  # fmt: skip
-    return _ruling("undetermined", moved, fades, swings, change=(MORE_ROWS,))
+    return ruling("undetermined", moved, fades, swings, change=(MORE_ROWS,))
