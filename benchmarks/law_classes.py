@@ -1,15 +1,17 @@
 """Laws of other classes: right terms, coverage of intervals, and cost, over seeds of the noise.
 
-    python benchmarks/law_classes.py [second] [rational] [delay] [--seeds N]
+    python benchmarks/law_classes.py [second] [rational] [delay] [--seeds N] [--first N] [--output F]
 
 Noise is relative to the standard deviation of each column. `exact` is the share of records with
-exactly the true terms; coverage is that of the 95 % intervals where the terms are right.
+exactly the true terms; coverage is that of the 95 % intervals where the terms are right. Rows that
+stand in the output file already are not made again.
 """
 
 from __future__ import annotations
 
 import argparse
 import time
+from pathlib import Path
 
 import numpy as np
 from scipy.integrate import solve_ivp
@@ -123,11 +125,11 @@ def delay():
            (0.01, 0.02, 0.05), 4)  # fmt: skip
 
 
-def row(estimator, orbits, times, names, truth, true_delay, share, seeds):
+def row(estimator, orbits, times, names, truth, true_delay, share, seeds, first):
     """Exact structure, no law, coverage of coefficients and delay, CPU seconds."""
     spread = np.concatenate(orbits).std(axis=0)
     exact, none, held, delays, spent = 0, 0, [], [], []
-    for seed in range(seeds):
+    for seed in range(first, first + seeds):
         rng = np.random.default_rng(seed)
         data = Recording(records=tuple(
             Trajectory(times=times, states=x + share * spread * rng.normal(size=x.shape), names=names)
@@ -159,17 +161,31 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("tables", nargs="*", default=list(TABLES))
     parser.add_argument("--seeds", type=int, help="instead of the number of each case")
+    parser.add_argument("--first", type=int, default=0, help="the first seed of the noise")
+    parser.add_argument("--output", type=Path, help="where rows are added, and read again")
     given = parser.parse_args()
-    print("| system | noise | exact | no law | coefficients held | delay held | CPU s |")
-    print("| --- | --- | --- | --- | --- | --- | --- |")
+    done = given.output.read_text().splitlines() if given.output and given.output.exists() else []
+
+    def show(line: str) -> None:
+        print(line, flush=True)
+        if given.output:
+            with given.output.open("a") as file:
+                file.write(line + "\n")
+
+    if not done:
+        show("| system | noise | exact | no law | coefficients held | delay held | CPU s |")
+        show("| --- | --- | --- | --- | --- | --- | --- |")
     for table in given.tables:
         for name, estimator, orbits, times, names, truth, true_delay, noises, seeds in TABLES[
             table
         ]():
             for share in noises:
+                start = f"| {name} | {share:.0%} |"
+                if any(line.startswith(start) for line in done):
+                    continue
                 cells = row(estimator, orbits, times, names, truth, true_delay, share,
-                            given.seeds or seeds)  # fmt: skip
-                print(f"| {name} | {share:.0%} | {' | '.join(cells)} |", flush=True)
+                            given.seeds or seeds, given.first)  # fmt: skip
+                show(f"{start} {' | '.join(cells)} |")
 
 
 if __name__ == "__main__":

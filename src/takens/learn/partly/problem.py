@@ -167,13 +167,7 @@ def _joined(
             return shot
     except np.linalg.LinAlgError:
         shot = None
-    inputs = (nodes.inputs[:-1], nodes.inputs[1:])
-    with np.errstate(all="ignore"):
-        moved = advance(
-            field, w, states[:-1], inputs, nodes.times[:-1], nodes.steps, derivatives=False
-        )[0]
-        defects = np.where(nodes.linked[:, None], states[1:] - moved, np.nan)
-        spread = np.nanmedian(defects**2 / nodes.steps[:, None], axis=0)
+    spread = eased_by(nodes, field, w, states, advance)
     if not np.isfinite(spread).all():
         if shot is None:
             raise np.linalg.LinAlgError("The rule overflows between two samples.")
@@ -184,6 +178,19 @@ def _joined(
         w, states = step.parameters, step.states
     final = shoot(field, w, states, nodes, noise, advance, max_steps=FULL)
     return final if shot is None or final.converged or final.misfit < shot.misfit else shot
+
+
+def eased_by(
+    nodes: Nodes, field: PartlyKnownField, w: np.ndarray, states: np.ndarray, advance: FlowAdvance
+) -> np.ndarray:
+    """Variance of the defects per unit of time, (dim,): what soft joints are granted."""
+    inputs = (nodes.inputs[:-1], nodes.inputs[1:])
+    with np.errstate(all="ignore"):
+        moved = advance(
+            field, w, states[:-1], inputs, nodes.times[:-1], nodes.steps, derivatives=False
+        )[0]
+        defects = np.where(nodes.linked[:, None], states[1:] - moved, np.nan)
+        return np.asarray(np.nanmedian(defects**2 / nodes.steps[:, None], axis=0))
 
 
 def _again(nodes: Nodes, orbit: Orbit) -> Orbit:

@@ -122,7 +122,7 @@ class Subset:
         """
         places = np.flatnonzero(chosen)
         u, values, vt = np.linalg.svd(self.columns[:, places], full_matrices=False)
-        floor = LEAST * values[0] if len(places) else 1.0
+        floor = LEAST * values[0] if values.any() else 1.0
         reached = np.where(values > floor, u.T @ self.target, 0.0)
         spread = vt.T / np.maximum(values, floor)
         w = spread @ reached
