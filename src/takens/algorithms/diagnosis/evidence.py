@@ -76,8 +76,9 @@ def _of_weights(seen: Seen) -> list[tuple[str, Estimate | None, str]]:
                          method="rows after which all phases repeat")  # fmt: skip
         rows.append(("period", value, f"in rows; states repeat to {apart:.1g} of the extent"))
     mode = None if seen.multipliers is None else seen.multipliers.named("alternating")
-    if mode is not None and seen.alternation is not None and seen.alternation.alive:
+    swings = seen.alternation is not None and seen.alternation.alive
+    if mode is not None and swings and not seen.noisy:  # noise has no multipliers
         rows.append(("alternating multiplier: modulus", mode.modulus,
-                     "near 1 it stays; noise alone gives less than a half"))  # fmt: skip
+                     "near 1 it stays"))  # fmt: skip
         rows.append(("alternating multiplier: angle", mode.angle, "radians a row; pi is a flip"))
     return rows

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from takens.algorithms.diagnosis.measures import fast_part, last
+from takens.algorithms.diagnosis.seen import NOISE
 from takens.core import Status
 from takens.report.drawing import (
     BLUE,
@@ -43,9 +44,9 @@ def figures_of(report: TrainingReport) -> dict[str, list[Figure]]:
     swings = []
     if found.alternation is not None and report.log.run.projections is not None:
         swings = [_amplitude(report), *_swing(report)]
-    if found.multipliers is not None and (
-        len(found.multipliers.alternating) or len(found.multipliers.slow)
-    ):
+    chance = found.named("step left to chance")
+    ruled = chance is None or chance.value.value < NOISE  # noise has no multipliers
+    if ruled and found.multipliers is not None and len(found.multipliers.slow):
         swings.append(_circle(found.multipliers))
     drawn["swings"] = swings
     if found.rate is not None and len(found.rate.rates):
@@ -167,7 +168,7 @@ def _circle(found: Multipliers) -> Figure:
         size="tall",
         caption="Factors by which parts of a step come back in the next. Inside the circle they fade, on it "
         "they stay; -1 is a flip, 1 a flat or slow direction, which every run has. A pair inside is "
-        "usual with momentum. Noise alone gives dots within half the radius.",
+        "usual with momentum.",
         description="Multipliers in the complex plane, with intervals over windows and ranks.",
     )  # fmt: skip
 
