@@ -67,10 +67,21 @@ class Subset:
     ) -> Subset:
         """For whole coefficients, where the linear problem is around `w`.
 
+        Raises
+        ------
+        numpy.linalg.LinAlgError
+            If squares of the columns are no numbers.
+
+        Notes
+        -----
         Cost: :math:`2 N p^2` operations for the triangular factor.
         """
         factor = linear.triangle()
-        size = np.sqrt((factor[:, 1:] ** 2).sum(axis=0))
+        with np.errstate(over="ignore"):  # of terms of wild states, which is seen here
+            size = np.sqrt((factor**2).sum(axis=0))
+        if not np.isfinite(size).all():
+            raise np.linalg.LinAlgError("The terms overflow at the data.")
+        size = size[1:]
         size = np.where(size > 0, size, 1.0)
         columns = factor[:, 1:] / -size
         return cls(
