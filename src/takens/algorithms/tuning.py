@@ -107,14 +107,12 @@ def tune(system: AbstractOptimiser, functions: AbstractFunctions) -> Tuning:
 
     On quadratics of curvature m to L, with :math:`\kappa = L/m`:
 
-    ================ =============================== ================================================
-    gradient descent :math:`\eta = 2/(L + m)`        :math:`\rho = (\kappa - 1)/(\kappa + 1)`
-    heavy ball       :math:`\eta = 4/(\sqrt L + \sqrt m)^2`,
-                     :math:`\beta = \rho^2`          :math:`\rho = (\sqrt\kappa - 1)/(\sqrt\kappa + 1)`
-    Nesterov         :math:`\eta = 4/(3L + m)`,
-                     :math:`\beta = (\sqrt{3\kappa + 1} - 2)/(\sqrt{3\kappa + 1} + 2)`
-                                                     :math:`\rho = 1 - 2/\sqrt{3\kappa + 1}`
-    ================ =============================== ================================================
+    - gradient descent: :math:`\eta = 2/(L + m)`, with the rate :math:`\rho = (\kappa - 1)/(\kappa + 1)`;
+    - heavy ball: :math:`\eta = 4/(\sqrt L + \sqrt m)^2` and :math:`\beta = \rho^2`, with
+      :math:`\rho = (\sqrt\kappa - 1)/(\sqrt\kappa + 1)`;
+    - Nesterov: :math:`\eta = 4/(3L + m)` and
+      :math:`\beta = (\sqrt{3\kappa + 1} - 2)/(\sqrt{3\kappa + 1} + 2)`, with
+      :math:`\rho = 1 - 2/\sqrt{3\kappa + 1}`.
 
     RMSProp in a fixed metric is gradient descent there, and Adam is a heavy ball. For other classes
     settings are sought by descent on the certain rate, from those of gradient descent up.
