@@ -48,6 +48,8 @@ OTHER_FIRST_ARGUMENT = {
     "takens.algorithms.as_map": "takes an update rule, which becomes a system",
     "takens.algorithms.diagnose": "takes a system, a recorded run or the path of one",
     "takens.algorithms.read_run": "reads a path",
+    "takens.algorithms.rnn_system": "takes a cell, which becomes a system",
+    "takens.algorithms.same_dynamics": "takes two runs",
     "takens.algorithms.from_optax": "takes a loss and an optimiser, which become a system",
     "takens.algorithms.from_torch": "takes a model, a loss and an optimiser, which become a system",
     "takens.validate.default_estimators": "lists settings, no data yet",

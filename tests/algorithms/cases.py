@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
@@ -84,6 +85,17 @@ SYSTEMS = {
         ),
         TWO,
     ),
+    "RecurrentNetwork": (
+        lambda: algorithms.rnn_system(
+            {"weight_hh": np.array([[0.5, 1.0], [-1.0, 0.5]]), "weight_ih": np.eye(2)},
+            inputs=lambda key: jax.random.normal(key, (2,)),
+        ),
+        TWO,
+    ),
+    "DampedMap": (
+        lambda: algorithms.DampedMap(algorithms.GradientDescent(LOSS, 0.3), 0.5),
+        TWO,
+    ),
     "UnadjustedLangevin": (lambda: algorithms.UnadjustedLangevin(LOSS, 0.3), TWO),
     "GradientFlow": (lambda: algorithms.GradientFlow(LOSS, penalty=0.1), TWO),
     "GradientDiffusion": (
@@ -111,6 +123,12 @@ RESULTS = {
         algorithms.TrainingRun(steps=np.arange(100), loss=0.9 ** np.arange(100.0))
     ),
     "GameAnalysis": lambda: algorithms.game_analysis(GAME, [0.0, 0.0]),
+    "EchoState": lambda: algorithms.echo_state(SYSTEMS["RecurrentNetwork"][0](), n_steps=500),
+    "DampingAdvice": lambda: algorithms.damping_for(algorithms.GradientDescent(LOSS, 0.3), TWO),
+    "SameDynamics": lambda: algorithms.same_dynamics(
+        0.9 ** np.arange(30.0)[:, None] * np.arange(1.0, 5.0)[:, None, None],
+        0.8 ** np.arange(30.0)[:, None] * np.arange(1.0, 5.0)[:, None, None],
+    ),
     "Acceleration": lambda: algorithms.accelerate(np.cos, [1.0]),
     "Tuning": lambda: algorithms.tune(
         algorithms.HeavyBall(LOSS, 0.3), algorithms.Quadratics(0.1, 1.0)

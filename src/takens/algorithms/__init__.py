@@ -14,6 +14,13 @@ if TYPE_CHECKING:
     from takens.algorithms.advice import game_analysis as game_analysis
     from takens.algorithms.callbacks import KerasCallback as KerasCallback
     from takens.algorithms.callbacks import LightningCallback as LightningCallback
+    from takens.algorithms.cells import AbstractCell as AbstractCell
+    from takens.algorithms.cells import ElmanCell as ElmanCell
+    from takens.algorithms.cells import EquinoxCell as EquinoxCell
+    from takens.algorithms.cells import GRUCell as GRUCell
+    from takens.algorithms.cells import LSTMCell as LSTMCell
+    from takens.algorithms.cells import StackedCells as StackedCells
+    from takens.algorithms.cells import WrittenCell as WrittenCell
     from takens.algorithms.classes import AbstractFunctions as AbstractFunctions
     from takens.algorithms.classes import Quadratics as Quadratics
     from takens.algorithms.classes import SmoothConvex as SmoothConvex
@@ -25,10 +32,19 @@ if TYPE_CHECKING:
     from takens.algorithms.curvature import SpectralDensity as SpectralDensity
     from takens.algorithms.curvature import curvature_spectrum as curvature_spectrum
     from takens.algorithms.curvature import spectral_density as spectral_density
+    from takens.algorithms.damping import DampedMap as DampedMap
+    from takens.algorithms.damping import DampingAdvice as DampingAdvice
+    from takens.algorithms.damping import damping_for as damping_for
     from takens.algorithms.diagnosis import TrainingAdvice as TrainingAdvice
     from takens.algorithms.diagnosis import TrainingDiagnosis as TrainingDiagnosis
     from takens.algorithms.diagnosis import TrainingEvidence as TrainingEvidence
     from takens.algorithms.diagnosis import diagnose as diagnose
+    from takens.algorithms.drives import AbstractDrive as AbstractDrive
+    from takens.algorithms.drives import ConstantDrive as ConstantDrive
+    from takens.algorithms.drives import RandomDrive as RandomDrive
+    from takens.algorithms.drives import SequenceDrive as SequenceDrive
+    from takens.algorithms.echo import EchoState as EchoState
+    from takens.algorithms.echo import echo_state as echo_state
     from takens.algorithms.edge import CriticalSharpness as CriticalSharpness
     from takens.algorithms.edge import Sharpness as Sharpness
     from takens.algorithms.edge import critical_sharpness as critical_sharpness
@@ -37,6 +53,9 @@ if TYPE_CHECKING:
     from takens.algorithms.extrapolation import Anderson as Anderson
     from takens.algorithms.extrapolation import MinimalPolynomial as MinimalPolynomial
     from takens.algorithms.extrapolation import ReducedRank as ReducedRank
+    from takens.algorithms.fingerprints import AbstractFingerprint as AbstractFingerprint
+    from takens.algorithms.fingerprints import DelayMatrix as DelayMatrix
+    from takens.algorithms.fingerprints import KoopmanSpectrum as KoopmanSpectrum
     from takens.algorithms.from_libraries import OptaxMap as OptaxMap
     from takens.algorithms.from_libraries import from_optax as from_optax
     from takens.algorithms.games import AbstractGamePlay as AbstractGamePlay
@@ -64,6 +83,8 @@ if TYPE_CHECKING:
     from takens.algorithms.loss import Loss as Loss
     from takens.algorithms.mixing import Acceleration as Acceleration
     from takens.algorithms.mixing import accelerate as accelerate
+    from takens.algorithms.networks import RecurrentNetwork as RecurrentNetwork
+    from takens.algorithms.networks import rnn_system as rnn_system
     from takens.algorithms.operators import AbstractSymmetric as AbstractSymmetric
     from takens.algorithms.operators import Curvature as Curvature
     from takens.algorithms.operators import DifferenceCurvature as DifferenceCurvature
@@ -80,6 +101,8 @@ if TYPE_CHECKING:
     from takens.algorithms.recording import Recorder as Recorder
     from takens.algorithms.recording import TrainingRun as TrainingRun
     from takens.algorithms.recording import read_run as read_run
+    from takens.algorithms.sameness import SameDynamics as SameDynamics
+    from takens.algorithms.sameness import same_dynamics as same_dynamics
     from takens.algorithms.scan import LearningRateScan as LearningRateScan
     from takens.algorithms.scan import learning_rate_scan as learning_rate_scan
     from takens.algorithms.stationary import StationaryNoise as StationaryNoise
@@ -93,6 +116,21 @@ if TYPE_CHECKING:
     from takens.algorithms.tuning import tune as tune
 
 _WHERE = {
+    "cells": (
+        "AbstractCell",
+        "ElmanCell",
+        "EquinoxCell",
+        "GRUCell",
+        "LSTMCell",
+        "StackedCells",
+        "WrittenCell",
+    ),
+    "drives": ("AbstractDrive", "ConstantDrive", "RandomDrive", "SequenceDrive"),
+    "networks": ("RecurrentNetwork", "rnn_system"),
+    "damping": ("DampedMap", "DampingAdvice", "damping_for"),
+    "echo": ("EchoState", "echo_state"),
+    "fingerprints": ("AbstractFingerprint", "DelayMatrix", "KoopmanSpectrum"),
+    "sameness": ("SameDynamics", "same_dynamics"),
     "classes": (
         "AbstractFunctions",
         "Quadratics",
