@@ -289,7 +289,7 @@ class WrittenCell(AbstractCell):
     @property
     def names(self) -> tuple[str, ...]:
         """From the places in the container of the state."""
-        return self.layout.names
+        return _placed(self.layout)
 
     @property
     def n_inputs(self) -> int:
@@ -334,7 +334,7 @@ class EquinoxCell(AbstractCell):
     @property
     def names(self) -> tuple[str, ...]:
         """From the places in the container of the hidden state."""
-        return self.layout.names
+        return _placed(self.layout)
 
     @property
     def n_inputs(self) -> int:
@@ -348,6 +348,11 @@ class EquinoxCell(AbstractCell):
     def output(self, h: Any) -> Any:
         """The first array of the hidden state."""
         return jax.tree.leaves(self.layout.restore(h))[0].ravel()
+
+
+def _placed(layout: Layout) -> tuple[str, ...]:
+    """Names from a container; those of a plain array are numbered."""
+    return layout.names if any(layout.places) else _numbered("h", layout.dim)
 
 
 def _numbered(letter: str, count: int) -> tuple[str, ...]:

@@ -146,7 +146,7 @@ class DampingAdvice(AbstractResult):
             plot.line(ax, values.real, values.imag, label=label, linestyle="none", marker="o",
                       markersize=3, color=plot.COLOURS[i])  # fmt: skip
         ax.set_aspect("equal")
-        ax.legend()
+        ax.legend(loc="upper left", bbox_to_anchor=(1.02, 1.0))
         return plot.labels(ax, "real part", "imaginary part", "multipliers")
 
     def to_xarray(self) -> xr.Dataset:

@@ -69,7 +69,7 @@ class EchoState(AbstractResult):
         text = (
             f"{self.verdict}: largest conditional exponent {self.exponents[0]} for each step, over "
             f"{len(self.realisations)} input(s); after {self.steps[-1]} steps orbits of different starts "
-            f"are at most {self.separations[:, -1].max():.2g} as far apart as these."
+            f"are at most {self.separations[:, -1].max():.2g} as far apart as the starts."
         )
         if np.isfinite(self.norm):
             sure = min(self.norm, self.scaled_norm) < 1
@@ -88,8 +88,16 @@ class EchoState(AbstractResult):
             plot.line(ax, self.steps, np.maximum(row, 1e-17), color=plot.COLOURS[0], alpha=0.6)
         largest = self.exponents[0].value
         if np.isfinite(largest):
-            drawn = np.exp(np.maximum(largest * self.steps, -39.0))
-            plot.line(ax, self.steps, drawn, color="0.3", linestyle="--", label="exponent")
+            due = largest * self.steps
+            seen = np.abs(due) < 36  # rounding, or as large as the states themselves
+            plot.line(
+                ax,
+                self.steps[seen],
+                np.exp(due[seen]),
+                color="0.3",
+                linestyle="--",
+                label="exponent",
+            )
             ax.legend()
         ax.set_yscale("log")
         return plot.labels(ax, "steps under the same input", "separation of orbits", self.verdict)

@@ -13,17 +13,13 @@ from takens.algorithms.fingerprints import (
     AbstractFingerprint,
     Fingerprint,
     KoopmanSpectrum,
-    Trials,
 )
-from takens.algorithms.recording import TrainingRun
+from takens.algorithms.trials import as_trials, cut, dealt
 from takens.core import (
     AbstractResult,
     Estimate,
     Finding,
-    InvalidInput,
-    Recording,
     Status,
-    Trajectory,
     require,
 )
 from takens.dynamics.door import counts, fraction, half_width
@@ -32,7 +28,6 @@ if TYPE_CHECKING:
     import xarray as xr
 
 LEAST_UNITS = 4  # of each run: with three, no division has a p-value below a tenth
-LEAST_STEPS = 8
 MOST_DIVISIONS = 50_000  # looked at one by one; beyond that some are drawn
 DRAWN = 20_000
 SHIFTS = (1e-5, 0.5)  # of multipliers, between which the resolution is looked for
@@ -160,8 +155,9 @@ def same_dynamics(
     fingerprint is taken, by default its leading Koopman multipliers, with how far they may be off; two
     units differ by what exceeds that. If both runs are one system in the same coordinates, started
     alike, units are exchangeable, so that all divisions of the pooled units into two groups are equally
-    likely to set them farthest apart, by the median distance between the groups less that within: the
-    p-value is the share that does so at least as much as the true one, and exact.
+    likely to set them farthest apart, by the mean distance between the groups less that within (zero
+    unless the medians say so too, so that no single unit decides): the p-value is the share that does so
+    at least as much as the true one, and exact.
 
     Parameters
     ----------
@@ -230,8 +226,8 @@ def same_dynamics(
     fingerprint = fingerprint or KoopmanSpectrum()
     counts(n_units=n_units, n_segments=n_segments, n_steps=n_steps, seed=seed)
     fraction(level=level)
-    trials = [_trials(run, n_steps, name) for run, name in ((run_a, "run_a"), (run_b, "run_b"))]
-    groups = _dealt(*(_cut(t, n_segments) for t in trials), n_units)
+    trials = [as_trials(run, n_steps, name) for run, name in ((run_a, "run_a"), (run_b, "run_b"))]
+    groups = dealt(*(cut(t, n_segments) for t in trials), n_units)
     half = len(groups[0])
     prints = fingerprint.read([*groups[0], *groups[1]])
     distances = fingerprint.distances(prints)
@@ -258,94 +254,6 @@ def same_dynamics(
     )  # fmt: skip
 
 
-def _trials(run: Any, n_steps: int, what: str) -> Trials:
-    """Trials of shape (time, column), whatever they came in."""
-    from takens.core.system import AbstractSystem
-    from takens.dynamics.ensemble import Ensemble
-    from takens.dynamics.trajectory import trajectories
-
-    if isinstance(run, TrainingRun):
-        shown = run.loss[:, None] if run.projections is None else run.projections
-        return [_checked(shown, what)]
-    if isinstance(run, Trajectory):
-        return [_checked(run.states, what)]
-    if isinstance(run, Recording):
-        return [_checked(record.states, what) for record in run]
-    if isinstance(run, AbstractSystem):
-        raise InvalidInput(
-            f"{what} is a system without starts. Give (system, x0), with x0 of shape (sample, dim)."
-        )
-    if isinstance(run, tuple) and len(run) == 2 and isinstance(run[0], AbstractSystem):
-        run = trajectories(run[0], run[1], np.arange(n_steps + 1.0))
-    if isinstance(run, Ensemble):
-        return [_checked(states, what) for states in run.states]
-    if isinstance(run, (list, tuple)) and run and any(np.ndim(_bare(one)) for one in run):
-        return [trial for one in run for trial in _trials(one, n_steps, what)]
-    array = _numbers(run, what)
-    return [_checked(a, what) for a in (array if array.ndim == 3 else array[None])]
-
-
-def _bare(one: Any) -> Any:
-    """Something with a number of dimensions, which what is no array counts to have."""
-    return one if isinstance(one, (int, float, np.ndarray, np.generic)) else [0.0]
-
-
-def _numbers(values: Any, what: str) -> np.ndarray:
-    try:
-        array = np.array(values, dtype=float)
-    except (TypeError, ValueError):
-        raise InvalidInput(f"{what} holds something that is no array of real numbers.") from None
-    if array.ndim not in (1, 2, 3):
-        raise InvalidInput(
-            f"{what} has shape {array.shape}; expected (time, column), a list of such, or (trial, time, "
-            "column)."
-        )
-    return array
-
-
-def _checked(values: Any, what: str) -> np.ndarray:
-    trial = _numbers(values, what)
-    if trial.ndim == 1:
-        trial = trial[:, None]
-    if trial.ndim != 2 or not trial.shape[1]:
-        raise InvalidInput(f"A trial of {what} has shape {trial.shape}; expected (time, column).")
-    if not np.isfinite(trial).all():
-        raise InvalidInput(
-            f"A trial of {what} holds NaN or infinity. Cut it before, or leave it out."
-        )
-    if np.abs(trial).max(initial=0.0) > 1e100:
-        raise InvalidInput(f"A trial of {what} holds numbers beyond 1e100. Did it diverge? Cut it.")
-    if len(trial) and not np.ptp(trial, axis=0).any():
-        raise InvalidInput(f"A trial of {what} does not move. Leave it out.")
-    return trial
-
-
-def _cut(trials: Trials, n_segments: int) -> Trials:
-    columns = {trial.shape[1] for trial in trials}
-    if len(columns) != 1:
-        raise InvalidInput(
-            f"Trials of one run have {sorted(columns)} columns; expected one number."
-        )
-    return [piece for trial in trials for piece in np.array_split(trial, n_segments)]
-
-
-def _dealt(a: Trials, b: Trials, n_units: int) -> tuple[list[Trials], list[Trials]]:
-    """Units of equally many trials of equal length, dealt in turn."""
-    rows = min(len(trial) for trial in [*a, *b])
-    if rows < LEAST_STEPS:
-        raise InvalidInput(
-            f"The shortest trial has {rows} times; expected {LEAST_STEPS} or more. Leave it out, or cut "
-            "into fewer segments."
-        )
-    n_units = min(n_units, len(a), len(b))
-    each = min(len(a), len(b)) // n_units
-    made = [
-        [[trial[:rows] for trial in trials[k::n_units][:each]] for k in range(n_units)]
-        for trials in (a, b)
-    ]
-    return made[0], made[1]
-
-
 def _divisions(half: int, seed: int) -> np.ndarray:
     """Of 2 `half` units into two groups, (division, unit), those of the first before; the true one first."""
     n = 2 * half
@@ -360,23 +268,30 @@ def _divisions(half: int, seed: int) -> np.ndarray:
     return np.concatenate([chosen, np.nonzero(others)[1].reshape(len(chosen), -1)], axis=1)
 
 
-def _between(distances: np.ndarray, divisions: np.ndarray, middle: Any = np.median) -> np.ndarray:
-    """Middle distance between groups less that within, for each division.
-
-    The median asks that most units differ: one whose error is larger than it looks moves nothing.
-    """
+def _between(distances: np.ndarray, divisions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean distance between groups less that within, for each division; and the same of medians."""
     half = divisions.shape[1] // 2
     first, second = divisions[:, :half], divisions[:, half:]
     i, j = np.triu_indices(half, 1)
     across = distances[first[:, :, None], second[:, None, :]].reshape(len(divisions), -1)
-    within = [middle(distances[part[:, i], part[:, j]], axis=1) for part in (first, second)]
-    return np.asarray(middle(across, axis=1) - 0.5 * (within[0] + within[1]))
+    within = [distances[part[:, i], part[:, j]] for part in (first, second)]
+    mean, median = (
+        middle(across, axis=1) - 0.5 * (middle(within[0], axis=1) + middle(within[1], axis=1))
+        for middle in (np.mean, np.median)
+    )
+    return mean, median
+
+
+def _statistic(distances: np.ndarray, divisions: np.ndarray) -> np.ndarray:
+    """The mean, where most units differ: one whose error is larger than it looks moves nothing."""
+    mean, median = _between(distances, divisions)
+    return np.where(median > 0, mean, 0.0)
 
 
 def _p_value(distances: np.ndarray, divisions: np.ndarray | None) -> Estimate:
     if divisions is None:
         return Estimate(value=np.nan)
-    found = _between(distances, divisions)
+    found = _statistic(distances, divisions)
     slack = 1e-12 * max(float(np.abs(distances).max()), 1e-300)
     p = float((found >= found[0] - slack).mean())
     count = len(divisions)
@@ -392,14 +307,14 @@ def _distance(distances: np.ndarray, half: int, good: bool) -> Estimate:
     """Mean distance between the runs beyond that within, with a jackknife over pairs of units."""
     if half < 2:
         return Estimate(value=float(distances[0, 1]))
-    value = float(_between(distances, np.arange(2 * half)[None], np.mean)[0])
+    value = float(_between(distances, np.arange(2 * half)[None])[0][0])
     if not good:
         return Estimate(value=value)
     left = []
     for k in range(half):
         keep = np.delete(np.arange(2 * half), [k, half + k])
         part = distances[np.ix_(keep, keep)]
-        left.append(_between(part, np.arange(len(keep))[None], np.mean)[0])
+        left.append(_between(part, np.arange(len(keep))[None])[0][0])
     error = float(np.sqrt((half - 1) / half * np.sum((left - np.mean(left)) ** 2)))
     reach = half_width(error, half - 1, 0.9)
     return Estimate(
