@@ -80,11 +80,11 @@ def near_bent(rng):
 KOOPMAN = algorithms.KoopmanSpectrum()
 PAIRS = {
     "mirror descent, itself": (mirror, mirror, KOOPMAN),
-    "the same, 1e-3 noise": (noisy(mirror), noisy(mirror), KOOPMAN),
+    "the same with itself, 1e-3 noise": (noisy(mirror), noisy(mirror), KOOPMAN),
     "mirror descent, its dual": (mirror, dual, KOOPMAN),
     "mirror descent, steps 2 % longer": (mirror, lambda rng: mirror(rng, 1.02 * RATE), KOOPMAN),
     "mirror descent, gradient descent": (mirror, descent, KOOPMAN),
-    "the same, 1e-3 noise ": (noisy(mirror), noisy(descent), KOOPMAN),
+    "these two, 1e-3 noise": (noisy(mirror), noisy(descent), KOOPMAN),
     "multipliers 0.951 and 0.952, bent coordinates": (near, near_bent, KOOPMAN),
     "cycle, itself": (cycle, cycle, KOOPMAN),
     "cycle, bent coordinates": (cycle, bent_cycle, KOOPMAN),
@@ -100,11 +100,11 @@ PAIRS = {
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="20 pairs of each")
+    parser.add_argument("--pairs", type=int, default=200, help="of each row")
     parser.add_argument("--first-seed", type=int, default=1000)
-    parser.add_argument("--only", default="")
+    parser.add_argument("--only", default="", help="rows whose name holds this")
     settings = parser.parse_args()
-    count = 20 if settings.quick else 200
+    count = settings.pairs
     print("| pair | pairs | p at most 0.05 | no answer | median resolution | CPU s a pair |")
     print("| --- | --- | --- | --- | --- | --- |")
     for name, (make_a, make_b, fingerprint) in PAIRS.items():
@@ -122,7 +122,7 @@ def main():
         different = np.mean([one.verdict == "different" for one in said]) if said else np.nan
         seen = [one.resolution for one in said if np.isfinite(one.resolution)]
         print(
-            f"| {name.strip()} | {count} | {different:.3f} | {count - len(said)} "
+            f"| {name} | {count} | {different:.3f} | {count - len(said)} "
             f"| {np.median(seen) if seen else np.nan:.2g} "
             f"| {(time.process_time() - start) / count:.2f} |",
             flush=True,

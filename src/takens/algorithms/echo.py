@@ -223,6 +223,7 @@ def echo_state(
 
     Examples
     --------
+    >>> from takens.algorithms import rnn_system
     >>> network = rnn_system({"weight_hh": np.eye(2) / 2, "weight_ih": np.eye(2)},
     ...                      inputs=lambda key: jax.random.normal(key, (2,)))
     >>> echo_state(network, n_steps=500).verdict
