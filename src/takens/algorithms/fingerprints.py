@@ -16,6 +16,7 @@ ROUNDING = 1e-6  # multipliers nearer than this are one, however small their res
 TRUST = 2.0  # residuals times condition by which a multiplier may be off
 OTHERS = 3  # times as many multipliers of the other unit are looked through for the nearest
 PAIRS = 4  # of states for each function of a dictionary
+FUNCTIONS = 130  # of a dictionary, at most
 DEGREES = (1, 2, 3, 4, 5, 6)
 DIRECTIONS = (1, 2, 3, 4, 6, 8)
 FEWEST = 6  # coordinates up to which no delays are needed where none are asked for
@@ -125,7 +126,8 @@ class KoopmanSpectrum(AbstractFingerprint):
         best: list[Fingerprint] = [Fingerprint(values=np.zeros(0), blur=np.zeros(0))] * len(units)
         least = np.inf
         for r, p in itertools.product(DIRECTIONS, DEGREES):
-            if r > most or comb(r + p, p) * PAIRS > pairs or (r == 1 and r < most):
+            size = comb(r + p, p)
+            if r > most or size > min(pairs / PAIRS, FUNCTIONS) or (r == 1 and r < most):
                 continue
             found = [self._multipliers(before[:, :r], after[:, :r], p) for before, after in held]
             score = float(np.mean([self._score(one) for one in found]))
