@@ -62,7 +62,7 @@ def henon(rng, a=1.4):
     def step(x):
         return np.stack([1 - a * x[:, 0] ** 2 + x[:, 1], 0.3 * x[:, 0]], axis=1)
 
-    return iterated(step, 0.1 * rng.normal(size=(40, 2)), 140)[:, 100:]
+    return iterated(step, 0.1 * rng.uniform(-1, 1, (40, 2)), 140)[:, 100:]
 
 
 def near(rng):
