@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from takens import algorithms
+from takens.algorithms import shadows
 from takens.core import InvalidInput
 
 torch = pytest.importorskip("torch")
@@ -188,8 +189,38 @@ def test_jax_loops_give_the_same_projections(sizes):
     assert np.all(error < single * np.linalg.norm(ours.run().projections, axis=1))
     assert np.array_equal(ours.run().loss, theirs.run().loss)
     assert theirs.run().n_weights == sizes[0] * sizes[1] + sizes[1]
+    theirs.record(0.0, [jnp.ones(3)])
+    with pytest.raises(InvalidInput, match="one model with one recorder"):
+        theirs.run()
+    assert np.isnan(theirs.run().projections[-1]).all()  # and what was recorded before is not lost
+    assert np.isfinite(theirs.run().projections[:-1]).all()
+
+
+def test_arrays_on_a_device_are_summed_there(monkeypatch):
+    monkeypatch.setattr(shadows, "on_cpu", lambda leaf: False)
+    weights = [{"w": np.random.default_rng(1).normal(size=(200, 150)), "b": np.ones(150)}]
+    ours, theirs = algorithms.Recorder(8), algorithms.Recorder(8)
+    ours.record(1.0, weights)
+    theirs.record(1.0, jax.tree.map(jnp.asarray, weights))
+    assert np.allclose(ours.run().projections, theirs.run().projections, rtol=1e-4, atol=1e-3)
     with pytest.raises(InvalidInput, match="one model with one recorder"):
         theirs.record(0.0, [jnp.ones(3)])
+
+
+def test_loops_that_donate_their_weights():
+    step = jax.jit(lambda w: 0.5 * w, donate_argnums=0)
+    recorder, w = algorithms.Recorder(2), jnp.ones(5)
+    for n in range(40):
+        recorder.record(float(n), w)
+        w = step(w)
+    run = recorder.run()
+    assert np.allclose(run.projections[1:], 0.5 * run.projections[:-1])
+    late, w = algorithms.Recorder(2), jnp.ones(5)
+    for n in range(3):
+        late.record(float(n), w)
+        w = step(w) if n else 0.5 * w
+    with pytest.raises(InvalidInput, match="Donate them from the first"):
+        late.run()
 
 
 def test_weights_may_be_given_before_the_loss():

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from takens.algorithms.shadows import Projector, later, on_host
+from takens.algorithms.shadows import Projector, Shadow, later, on_host
 from takens.core import InvalidInput
 
 LATEST = 256  # rows that may still be on their way to the host
@@ -231,10 +231,13 @@ class Recorder:
         return self._project(weights)
 
     def _settle(self) -> None:
-        """Takes to the host what was left on a device, so that a step need not wait for it."""
+        """Sums what waits, and takes to the host what was left on a device: no step waits for it."""
+        if self._project is not None:
+            self._project.settle()
         for i in range(self._settled, len(self._rows)):
             n, loss, size, shadow = self._rows[i]
-            self._rows[i] = (n, float(on_host(loss)), float(on_host(size)), on_host(shadow))
+            sums = shadow.value if isinstance(shadow, Shadow) else on_host(shadow)
+            self._rows[i] = (n, _number(loss), _number(size), sums)
         self._settled = len(self._rows)
 
     def run(self) -> TrainingRun:
@@ -373,3 +376,7 @@ def _table(path: Path, rows: list[dict[Any, Any]], first: int) -> dict[str, np.n
         else:
             table[name.strip()] = np.array(values)
     return table
+
+
+def _number(value: Any) -> float:
+    return value if isinstance(value, float) else float(on_host(value))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -17,7 +18,15 @@ RUN, STRETCH = (
     208,
 )  # of a longer one, so many neighbours in every such stretch: a line of the cache
 STREAM = 7_483_241  # keeps the factors apart from weights that begin with draws of the same seed
+DEEP, AT_ONCE = 16, 2**18  # rows that wait at most, and weights of the sample in all of them
 WIDE = 32  # rows of sums that are added as vectors
+
+
+class Shadow:
+    """Sums that will be there when all that wait are settled."""
+
+    __slots__ = ("value",)
+    value: np.ndarray
 
 
 class Projector:
@@ -37,7 +46,8 @@ class Projector:
     Factors are normal, because signs cancel too often where many weights change alike. The stretch is 13
     runs long, so that runs wander over the columns of matrices whose rows are no
     multiple of it. Factors carry the root of 13 where one run stands for 13, which keeps squared distances
-    right on average. Memory: a factor and a place for each weight of the sample.
+    right on average. Memory: a factor and a place for each weight of the sample,
+    and up to 16 places of small ones.
     """
 
     def __init__(self, weights: Any, n: int, seed: int) -> None:
@@ -60,18 +70,22 @@ class Projector:
         size = max(-(-n_all // width), 1) * width
         self._factors = rng.standard_normal(size).astype(kind)
         self._factors[n_plain:] *= (STRETCH / RUN) ** 0.5
-        self._held = np.zeros(size, kind)
-        self._head = self._held[:n_plain]
-        self._tail = self._held[n_plain:n_all].reshape(-1, RUN)
-        self._scaled = np.empty_like(self._held)
-        self._rows = self._scaled.reshape(-1, width)
-        self._n = n
-        self._compiled = None
+        self._held = np.zeros((max(min(DEEP, AT_ONCE // size), 1), size), kind)
+        self._heads = [row[:n_plain] for row in self._held]
+        self._tails = [row[n_plain:n_all].reshape(-1, RUN) for row in self._held]
+        self._waiting: list[Shadow] = []
+        self._n, self._width = n, width
+        self._compiled, self._deferred = None, False
+        self._given: list[Any] = []
+        self._first: Any = None
         if leaves and all(is_jax(leaf) for leaf in leaves):
-            self._compiled = self._on_device()
+            if all(on_cpu(leaf) for leaf in leaves):
+                self._first = leaves[0]
+            else:
+                self._compiled = self._on_device()
 
     def __call__(self, weights: Any) -> Any:
-        """The sums, shape (n,); those of JAX arrays may still be on their way.
+        """The sums, shape (n,), as an array of JAX or a `Shadow`, that may still be on its way.
 
         Raises
         ------
@@ -79,18 +93,66 @@ class Projector:
             If the weights are not those of the beginning.
         """
         if self._compiled is not None:
-            leaves = list(arrays(weights))
-            self._check(leaves)
-            return self._compiled(leaves, self._factors)
-        if not self._unmoved(weights):
-            self._take(list(arrays(weights)))
+            return self._compiled(weights)
+        made = Shadow()
+        if self._may_wait(weights):
+            self._given.append(weights)
+        else:
+            if not self._unmoved(weights):
+                self._take(list(arrays(weights)))
+            self._copy(len(self._waiting))
+            if not self._known:  # a view would keep an array of JAX from being donated
+                self._plain, self._runs = [], []
+        self._waiting.append(made)
+        if len(self._waiting) == len(self._held):
+            self.settle()
+        return made
+
+    def _may_wait(self, weights: Any) -> bool:
+        """Whether they can be read later: arrays of JAX, in a loop that does not donate them."""
+        if self._first is not None and next(iter(arrays(weights))) is not self._first:
+            self._deferred = not self._first.is_deleted()
+            self._first = None
+            self.settle()
+        return self._deferred
+
+    def _copy(self, row: int) -> None:
         if self._plain:
-            np.concatenate(self._plain, out=self._head, casting="same_kind")
+            np.concatenate(self._plain, out=self._heads[row], casting="same_kind")
         if self._runs:
-            np.concatenate(self._runs, out=self._tail, casting="same_kind")
-        np.multiply(self._held, self._factors, out=self._scaled)
-        columns = np.add.reduce(self._rows, axis=0, dtype=float)
-        return np.asarray(np.add.reduce(columns.reshape(-1, self._n), axis=0))
+            np.concatenate(self._runs, out=self._tails[row], casting="same_kind")
+
+    def settle(self) -> None:
+        """Sums what is waiting: many rows at once, because one alone finds all caches cold."""
+        count = len(self._waiting)
+        if not count:
+            return
+        leaves_of: Any = None
+        if self._given:
+            from jax.tree import leaves as leaves_of
+        waiting, given = self._waiting, self._given
+        self._waiting, self._given = [], []
+        for made in waiting:
+            made.value = np.full(self._n, np.nan)
+        for row, weights in enumerate(given):
+            leaves = leaves_of(weights)
+            if leaves and leaves[0].is_deleted():
+                raise InvalidInput(
+                    "Weights were donated to a step after they were recorded. Donate them from the first "
+                    "step on, or record copies."
+                )
+            self._check(leaves)
+            parts = [self._cut(i, np.asarray(leaf).reshape(-1)) for i, leaf in enumerate(leaves)]
+            pairs = list(zip(parts, self._starts, strict=True))
+            self._plain = [part for part, start in pairs if start < 0]
+            self._runs = [part for part, start in pairs if start >= 0]
+            self._copy(row)
+        if given:
+            self._plain, self._runs = [], []
+        scaled = (self._held[:count] * self._factors).reshape(count, -1, self._width)
+        columns = scaled.sum(axis=1, dtype=float).reshape(count, -1, self._n)
+        for made, value in zip(waiting, columns.sum(axis=1), strict=True):
+            made.value = value
 
     def _check(self, leaves: list[Any]) -> None:
         sizes = [_size(leaf) for leaf in leaves]
@@ -105,16 +167,18 @@ class Projector:
         import jax
         import jax.numpy as jnp
 
-        def sums(leaves: list[Any], factors: Any) -> Any:
+        def sums(weights: Any, factors: Any) -> Any:
+            leaves = jax.tree.leaves(weights)
+            self._check(leaves)  # whenever it is compiled for a new layout
             parts = [self._cut(i, leaf.reshape(-1)) for i, leaf in enumerate(leaves)]
             plain = [p.ravel() for p, at in zip(parts, self._starts, strict=True) if at < 0]
             runs = [p.ravel() for p, at in zip(parts, self._starts, strict=True) if at >= 0]
             flat = jnp.concatenate([*plain, *runs])
             flat = jnp.pad(flat, (0, len(factors) - len(flat)))
-            columns = (flat * factors).reshape(self._rows.shape).sum(axis=0)
+            columns = (flat * factors).reshape(-1, self._width).sum(axis=0)
             return columns.reshape(-1, self._n).sum(axis=0)
 
-        return jax.jit(sums)
+        return functools.partial(jax.jit(sums), factors=jnp.asarray(self._factors))
 
     def _unmoved(self, weights: Any) -> bool:
         """Whether these are the tensors of the last call, in a list, where they were then."""
@@ -157,6 +221,11 @@ class Projector:
 def is_jax(leaf: Any) -> bool:
     """Whether an array of JAX, which need not be imported to know."""
     return type(leaf).__module__.partition(".")[0] in ("jax", "jaxlib")
+
+
+def on_cpu(leaf: Any) -> bool:
+    """Whether an array of JAX lies where NumPy can read it."""
+    return all(device.platform == "cpu" for device in leaf.devices())
 
 
 def later(value: Any) -> Any:
