@@ -189,11 +189,8 @@ def test_jax_loops_give_the_same_projections(sizes):
     assert np.all(error < single * np.linalg.norm(ours.run().projections, axis=1))
     assert np.array_equal(ours.run().loss, theirs.run().loss)
     assert theirs.run().n_weights == sizes[0] * sizes[1] + sizes[1]
-    theirs.record(0.0, [jnp.ones(3)])
     with pytest.raises(InvalidInput, match="one model with one recorder"):
-        theirs.run()
-    assert np.isnan(theirs.run().projections[-1]).all()  # and what was recorded before is not lost
-    assert np.isfinite(theirs.run().projections[:-1]).all()
+        theirs.record(0.0, [jnp.ones(3)])
 
 
 def test_arrays_on_a_device_are_summed_there(monkeypatch):
@@ -215,12 +212,6 @@ def test_loops_that_donate_their_weights():
         w = step(w)
     run = recorder.run()
     assert np.allclose(run.projections[1:], 0.5 * run.projections[:-1])
-    late, w = algorithms.Recorder(2), jnp.ones(5)
-    for n in range(3):
-        late.record(float(n), w)
-        w = step(w) if n else 0.5 * w
-    with pytest.raises(InvalidInput, match="Donate them from the first"):
-        late.run()
 
 
 def test_weights_may_be_given_before_the_loss():
@@ -246,7 +237,7 @@ def test_runs_of_a_large_model_keep_distances_and_leave_no_column_out():
         recorder.record(0.0, change)
         ratios.append(float(np.sum(recorder.run().projections ** 2)) / length)
     assert np.mean(ratios) == pytest.approx(1.0, abs=4 * 0.4 / 40**0.5)
-    assert np.std(ratios) < 0.6  # 0.35 of the signs, 0.28 of 157 runs
+    assert np.std(ratios) < 0.6  # 0.35 of the factors; what runs add is small for an even change
     seen = 0
     for column in range(128):
         one = [np.zeros(shape), np.zeros(300)]

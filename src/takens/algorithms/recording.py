@@ -116,7 +116,7 @@ class Recorder:
     Projection k is the sum of every `n_projections`-th weight, from the k-th on, each times a random
     factor: a linear map that keeps distances on average (a sparse Johnson-Lindenstrauss map), and through
     which every mode of the training dynamics shows with its own multiplier. In models of more than 16,384
-    weights it takes a thirteenth of each array of more than 1,024: runs of 16 neighbours.
+    weights it takes a thirteenth of each array of more than 1,024: runs of 64 neighbours.
 
     Parameters
     ----------
@@ -139,8 +139,9 @@ class Recorder:
     :math:`\sqrt{2/n}` for n projections, 0.35 for 16, where a change is spread over many weights, and
     :math:`\sqrt 2` at worst, for one of a single projection's weights; where runs are taken,
     :math:`\sqrt{12/m}` beside it for a change over m runs, so that one within a dozen of them may be
-    missed. Cost: less than 2 % of a step of 50,000 weights on 512 examples, less for larger models;
-    memory less than a byte for each of their weights, and `n_projections` numbers a row.
+    missed. Cost: some 0.05 ms a step for 50,000 weights of torch, 0.08 ms for those of JAX, and less
+    than in proportion for more; memory less than a byte for each of many weights, a megabyte at most for
+    rows that wait, and `n_projections` numbers a row.
 
     References
     ----------

@@ -16,7 +16,7 @@ SMALL = 1_024  # length of an array that is taken whole in any model
 RUN, STRETCH = (
     16,
     208,
-)  # of a longer one, so many neighbours in every such stretch: a line of the cache
+)  # of a longer one, so many neighbours in every such stretch
 STREAM = 7_483_241  # keeps the factors apart from weights that begin with draws of the same seed
 DEEP, AT_ONCE = 16, 2**18  # rows that wait at most, and weights of the sample in all of them
 WIDE = 32  # rows of sums that are added as vectors
@@ -44,10 +44,9 @@ class Projector:
     Notes
     -----
     Factors are normal, because signs cancel too often where many weights change alike. The stretch is 13
-    runs long, so that runs wander over the columns of matrices whose rows are no
-    multiple of it. Factors carry the root of 13 where one run stands for 13, which keeps squared distances
-    right on average. Memory: a factor and a place for each weight of the sample,
-    and up to 16 places of small ones.
+    runs long, so that runs wander over the columns of matrices whose rows are no multiple of it. Factors
+    carry the root of 13 where one run stands for 13, which keeps squared distances right on average.
+    Memory: a factor for each weight of the sample, and places for up to 16 samples of a small model.
     """
 
     def __init__(self, weights: Any, n: int, seed: int) -> None:
@@ -75,14 +74,9 @@ class Projector:
         self._tails = [row[n_plain:n_all].reshape(-1, RUN) for row in self._held]
         self._waiting: list[Shadow] = []
         self._n, self._width = n, width
-        self._compiled, self._deferred = None, False
-        self._given: list[Any] = []
-        self._first: Any = None
-        if leaves and all(is_jax(leaf) for leaf in leaves):
-            if all(on_cpu(leaf) for leaf in leaves):
-                self._first = leaves[0]
-            else:
-                self._compiled = self._on_device()
+        self._compiled = None
+        if leaves and all(is_jax(leaf) and not on_cpu(leaf) for leaf in leaves):
+            self._compiled = self._on_device()
 
     def __call__(self, weights: Any) -> Any:
         """The sums, shape (n,), as an array of JAX or a `Shadow`, that may still be on its way.
@@ -95,64 +89,30 @@ class Projector:
         if self._compiled is not None:
             return self._compiled(weights)
         made = Shadow()
-        if self._may_wait(weights):
-            self._given.append(weights)
-        else:
-            if not self._unmoved(weights):
-                self._take(list(arrays(weights)))
-            self._copy(len(self._waiting))
-            if not self._known:  # a view would keep an array of JAX from being donated
-                self._plain, self._runs = [], []
-        self._waiting.append(made)
-        if len(self._waiting) == len(self._held):
-            self.settle()
-        return made
-
-    def _may_wait(self, weights: Any) -> bool:
-        """Whether they can be read later: arrays of JAX, in a loop that does not donate them."""
-        if self._first is not None and next(iter(arrays(weights))) is not self._first:
-            self._deferred = not self._first.is_deleted()
-            self._first = None
-            self.settle()
-        return self._deferred
-
-    def _copy(self, row: int) -> None:
+        if not self._unmoved(weights):
+            self._take(list(arrays(weights)))
+        row = len(self._waiting)
         if self._plain:
             np.concatenate(self._plain, out=self._heads[row], casting="same_kind")
         if self._runs:
             np.concatenate(self._runs, out=self._tails[row], casting="same_kind")
+        if not self._known:  # a view would keep an array of JAX from being donated
+            self._plain, self._runs = [], []
+        self._waiting.append(made)
+        if len(self._waiting) == len(self._held):
+            self.settle()
+        return made
 
     def settle(self) -> None:
         """Sums what is waiting: many rows at once, because one alone finds all caches cold."""
         count = len(self._waiting)
         if not count:
             return
-        leaves_of: Any = None
-        if self._given:
-            from jax.tree import leaves as leaves_of
-        waiting, given = self._waiting, self._given
-        self._waiting, self._given = [], []
-        for made in waiting:
-            made.value = np.full(self._n, np.nan)
-        for row, weights in enumerate(given):
-            leaves = leaves_of(weights)
-            if leaves and leaves[0].is_deleted():
-                raise InvalidInput(
-                    "Weights were donated to a step after they were recorded. Donate them from the first "
-                    "step on, or record copies."
-                )
-            self._check(leaves)
-            parts = [self._cut(i, np.asarray(leaf).reshape(-1)) for i, leaf in enumerate(leaves)]
-            pairs = list(zip(parts, self._starts, strict=True))
-            self._plain = [part for part, start in pairs if start < 0]
-            self._runs = [part for part, start in pairs if start >= 0]
-            self._copy(row)
-        if given:
-            self._plain, self._runs = [], []
         scaled = (self._held[:count] * self._factors).reshape(count, -1, self._width)
         columns = scaled.sum(axis=1, dtype=float).reshape(count, -1, self._n)
-        for made, value in zip(waiting, columns.sum(axis=1), strict=True):
+        for made, value in zip(self._waiting, columns.sum(axis=1), strict=True):
             made.value = value
+        self._waiting = []
 
     def _check(self, leaves: list[Any]) -> None:
         sizes = [_size(leaf) for leaf in leaves]
