@@ -433,3 +433,26 @@ def test_a_run_that_diverges_ends_in_nan():
     assert not np.isfinite(x).all()
     with pytest.raises(InvalidInput, match="diverged"):
         algorithms.sharpness(system, x)
+
+
+def test_a_newcomer_is_told_the_problem_and_the_fix(tmp_path):
+    from takens.report.training import training
+
+    torch.manual_seed(0)
+    x = torch.linspace(-1, 1, 64)[:, None]
+    model = nn.Sequential(nn.Linear(1, 32), nn.Tanh(), nn.Linear(32, 1))
+    tool = optim.SGD(model.parameters(), lr=0.3)
+    system, x0 = algorithms.from_torch(model, MSE, tool, (x, torch.sin(4 * x)))
+    weights = list(model.parameters())
+    recorder = algorithms.Recorder(settings={"optimiser": "SGD", "learning_rate": 0.3})
+    for _ in range(100):
+        loss = MSE(model(x), torch.sin(4 * x))
+        recorder.record(loss, weights)
+        tool.zero_grad()
+        loss.backward()
+        tool.step()
+    paths = training(recorder.save(tmp_path / "run.npz")).save(tmp_path / "report")
+    page = next(p for p in paths if p.suffix == ".html").read_text(encoding="utf-8")
+    assert "diverging" in page
+    assert "Lower the learning rate of 0.3" in page
+    assert 0.3 / algorithms.sharpness(system, x0).ratio.value == pytest.approx(0.12, abs=0.02)
