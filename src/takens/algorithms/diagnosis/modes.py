@@ -44,8 +44,8 @@ class Multipliers:
     Parameters
     ----------
     alternating, slow : complex array, shape (fit,)
-        Of each believed fit the strongest with a negative real part, where there is one, and the one
-        nearest to one.
+        Of each believed fit the strongest with a negative real part, and of the others the one nearest
+        to one, where there are such.
     modes : tuple of Mode
         Their middles, under these names.
     residual : float
@@ -98,7 +98,9 @@ def multipliers(shadows: np.ndarray) -> Multipliers:
             turning = there & (values.real < 0)
             if turning.any():
                 alternating.append(complex(values[turning][np.argmax(parts[turning])]))
-            slow.append(complex(values[there][np.argmin(np.abs(values[there] - 1))]))
+            steady = there & (values.real >= 0)
+            if steady.any():
+                slow.append(complex(values[steady][np.argmin(np.abs(values[steady] - 1))]))
     pairs = (("alternating", np.array(alternating, complex)), ("slow", np.array(slow, complex)))
     return Multipliers(
         alternating=pairs[0][1],

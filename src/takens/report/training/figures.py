@@ -46,7 +46,7 @@ def figures_of(report: TrainingReport) -> dict[str, list[Figure]]:
         swings = [_amplitude(report), *_swing(report)]
     chance = found.named("step left to chance")
     ruled = chance is None or chance.value.value < NOISE  # noise has no multipliers
-    if ruled and found.multipliers is not None and len(found.multipliers.slow):
+    if ruled and found.multipliers is not None and found.multipliers.modes:
         swings.append(_circle(found.multipliers))
     drawn["swings"] = swings
     if found.rate is not None and len(found.rate.rates):
