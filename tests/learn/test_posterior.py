@@ -7,7 +7,7 @@ from scipy.integrate import solve_ivp
 from takens.core import Status, Trajectory, WrongKind
 from takens.core.integrators import RungeKutta
 from takens.dynamics import trajectories
-from takens.learn import HigherOrderSINDy, RationalSINDy, SINDy, posterior
+from takens.learn import DelaySINDy, HigherOrderSINDy, RationalSINDy, SINDy, posterior
 from takens.learn.terms import Polynomials
 
 TIMES = 0.1 * np.arange(120)
@@ -114,3 +114,51 @@ def test_what_cannot_be_sampled_is_refused():
         posterior(record(orbit(TIMES), 0.02, 0), "SINDy")
     with pytest.raises(ValueError, match="n_draws"):
         posterior(record(orbit(TIMES), 0.02, 0), LINEAR, n_draws=3)
+
+
+def late(count):
+    """Hutchinson's equation at a rate of 1.8 and a delay of one, every 0.1."""
+    x, h = [0.3 + 0.01 * n for n in range(101)], 0.01
+    for _ in range(10 * count):
+        rate = 1.8 * x[-1] * (1 - x[-101])
+        end = x[-1] + h * rate
+        x.append(x[-1] + h / 2 * (rate + 1.8 * end * (1 - x[-100])))
+    return np.array(x)[100::10]
+
+
+LATE = DelaySINDy(delays=(0.5, 2.0))
+
+
+def test_a_delay_is_sampled_and_the_past_goes_on():
+    clean = late(240)
+    data = record(clean[:200, None], 0.05, 3, ("x",), 0.1 * np.arange(200))
+    found = posterior(data, LATE, n_samples=80, n_draws=80)
+    assert found.delays.shape == (80,)
+    assert found.samples.shape == (80, *found.law.support.shape)
+    assert abs(found.delay.value - 1.0) < 4 * found.delay.standard_error
+    fit = LATE.fit(data)
+    spread = found.samples.std(axis=0)[found.law.support]
+    np.testing.assert_allclose(spread, found.law.standard_errors[found.law.support], rtol=0.4)
+    assert found.delay.standard_error == pytest.approx(
+        fit.diagnostics["delay"].standard_error, rel=0.4
+    )
+    # the newest value first, then the past down to one delay ago
+    past = np.asarray(fit.model.history(found.last_states[0], np.array([0.0, -0.5])))
+    assert np.abs(past[:, 0] - [clean[199], clean[194]]).max() < 0.05 * clean.std()
+    ahead = trajectories(
+        fit.model, found.last_states, 19.9 + 0.1 * np.arange(0, 31, 10), parameters=found.parameters
+    )
+    low, high = np.quantile(ahead.states[:, :, 0], [0.001, 0.999], axis=0)
+    assert ((low < clean[199:230:10]) & (clean[199:230:10] < high)).all()
+    assert "delay" in found.summary()
+    assert "delay" in found.to_xarray()
+
+
+def test_noise_has_no_delay_to_sample():
+    data = record(
+        np.random.default_rng(5).normal(size=(150, 1)), 0.0, 0, ("x",), 0.1 * np.arange(150)
+    )
+    found = posterior(data, LATE, n_samples=20, n_draws=20)
+    assert found.status is Status.NO_LAW
+    assert np.isnan(found.last_states).all()
+    assert not found.delay.is_finite

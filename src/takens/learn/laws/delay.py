@@ -10,8 +10,9 @@ import numpy as np
 from takens.core import Estimate, Fit, InvalidInput, Status
 from takens.learn.laws.chain import derivatives
 from takens.learn.laws.delay_search import delay_of, from_starts, rivals, without_delay
-from takens.learn.laws.delayed import DelayAdvance, DelayField
-from takens.learn.laws.scan import scanned
+from takens.learn.laws.delayed import POINTS, DelayAdvance, DelayField, interpolated
+from takens.learn.laws.scan import DelayScan, scanned
+from takens.learn.sparse.finder import Identified
 from takens.learn.sparse.nodes import Nodes, nodes_of, noise_variance
 from takens.learn.sparse.selection import Search, price_of
 from takens.learn.sparse.sindy import AbstractSparse, marked, shortened
@@ -20,6 +21,39 @@ from takens.learn.terms import AbstractLibrary, Delays, Polynomials
 
 if TYPE_CHECKING:
     from takens.learn.terms import TermDelayFlow
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class IdentifiedDelay(Identified):
+    """A law with a delay, and what it was found from.
+
+    Parameters
+    ----------
+    nodes, law, terms, cautions, search, found
+        As of any law; in `found` the delay stands as the last row of the table.
+    delay : Estimate
+    scan : DelayScan
+    """
+
+    delay: Estimate
+    scan: DelayScan
+
+    def past_at_end(self, n_nodes: int, states: np.ndarray, w: np.ndarray) -> np.ndarray:
+        """The past of states at the last sample, at the nodes of a `TermDelayFlow`; newest first.
+
+        NaN where the last stretch is shorter than the delay.
+        """
+        assert self.found is not None
+        field = self.found.shot.field
+        assert isinstance(field, DelayField)
+        places = np.cos(np.pi * np.arange(n_nodes) / (n_nodes - 1))
+        times = self.nodes.times[-1] + field.split(w)[1] * (places - 1) / 2
+        last = np.full(n_nodes, len(self.nodes) - 2)
+        try:
+            weights, _ = interpolated(self.nodes, last, times, POINTS)
+        except np.linalg.LinAlgError:
+            return np.full(n_nodes * states.shape[1], np.nan)
+        return np.asarray((weights @ states).reshape(-1))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -105,8 +139,16 @@ class DelaySINDy(AbstractSparse["TermDelayFlow"]):
 
     def fit(self, data: Any, *, seed: int = 0) -> Fit[TermDelayFlow]:
         """Find the equations and the delay; nothing here is random."""
-        from takens.learn.terms import TermDelayFlow
+        found = self.identified(data)
+        return Fit(
+            model=self.system_of(found),
+            diagnostics={"law": found.law, "delay": found.delay, "scan": found.scan},
+            status=found.law.status,
+            cautions=found.cautions,
+        )
 
+    def identified(self, data: Any) -> IdentifiedDelay:
+        """The law and the delay without a system made of them."""
         nodes, fewer = shortened(nodes_of(data), self.max_samples)
         search = self._search(nodes)
         links = self._links(nodes)
@@ -122,16 +164,19 @@ class DelaySINDy(AbstractSparse["TermDelayFlow"]):
         if law.status is Status.OK and found is not None:
             estimate, further = delay_of(search, found, self.level)
             more += further + rivals(search, ended, estimate)
-        model = TermDelayFlow(
-            law.coefficients, search.terms, delay=estimate.value, n_nodes=self.n_nodes,
-            units=nodes.units, time_unit=nodes.time_unit,
+        return IdentifiedDelay(
+            nodes=nodes, law=law, terms=search.terms, cautions=fewer + more, search=search, found=found,
+            delay=estimate, scan=scan,
         )  # fmt: skip
-        return Fit(
-            model=model,
-            diagnostics={"law": law, "delay": estimate, "scan": scan},
-            status=law.status,
-            cautions=fewer + more,
-        )
+
+    def system_of(self, found: IdentifiedDelay) -> TermDelayFlow:
+        """The delay equation of a law."""
+        from takens.learn.terms import TermDelayFlow
+
+        return TermDelayFlow(
+            found.law.coefficients, found.terms, delay=found.delay.value, n_nodes=self.n_nodes,
+            units=found.nodes.units, time_unit=found.nodes.time_unit,
+        )  # fmt: skip
 
     def _search(self, nodes: Nodes) -> Search:
         terms = Delays(1, self.library).over(nodes.names, inputs=nodes.input_names)

@@ -18,6 +18,7 @@ from takens.learn.sparse.fields import (
     AbstractField,
     AbstractSupportedField,
     AbstractWideAdvance,
+    GivenField,
     SparseField,
 )
 from takens.learn.sparse.nodes import Nodes
@@ -54,13 +55,13 @@ class Past:
         if not delay > 0:
             raise np.linalg.LinAlgError("The delay is not positive.")
         found = [
-            _interpolated(nodes, links, nodes.times[links] + c * nodes.steps[links] - delay, points)
+            interpolated(nodes, links, nodes.times[links] + c * nodes.steps[links] - delay, points)
             for c in offsets
         ]
         return cls(values=tuple(f[0] for f in found), slopes=tuple(f[1] for f in found))
 
 
-def _interpolated(
+def interpolated(
     nodes: Nodes, links: np.ndarray, wanted: np.ndarray, points: int
 ) -> tuple[csr_array, csr_array]:
     """Lagrange's polynomials through the nearest samples of the same stretch."""
@@ -155,6 +156,52 @@ class DelayField(AbstractSupportedField):
         return self.sums.response(carry, x, u, t, self.split(w)[0])
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
+class GivenDelayField(AbstractField):
+    """A rule with a delay whose numbers are all given, so that none are left.
+
+    Parameters
+    ----------
+    field : DelayField
+    given : array
+        Its parameters, the delay among them.
+    """
+
+    field: DelayField
+    given: np.ndarray
+
+    @property
+    def n_parameters(self) -> int:
+        """None."""
+        return 0
+
+    @property
+    def place(self) -> None:
+        """The delay is given."""
+        return None
+
+    @functools.cached_property
+    def sums(self) -> AbstractField:
+        """The terms alone."""
+        return GivenField(self.field.sums, self.field.split(self.given)[0])
+
+    def split(self, w: np.ndarray) -> tuple[np.ndarray, float]:
+        """No coefficients, and the delay."""
+        return w, self.field.split(self.given)[1]
+
+    def rates(
+        self, x: np.ndarray, u: np.ndarray, t: np.ndarray, w: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Of states beside their past, (point, 2 dim)."""
+        return self.sums.rates(x, u, t, w)
+
+    def response(
+        self, carry: np.ndarray, x: np.ndarray, u: np.ndarray, t: np.ndarray, w: np.ndarray
+    ) -> np.ndarray:
+        """Nothing to respond to."""
+        return self.sums.response(carry, x, u, t, w)
+
+
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
 class DelayAdvance(AbstractWideAdvance):
     """Classical Runge-Kutta steps between samples, the past interpolated.
@@ -227,7 +274,7 @@ class DelayAdvance(AbstractWideAdvance):
         by_parameter : array, shape (link, dim, p)
         past : Past
         """
-        assert isinstance(field, DelayField)
+        assert isinstance(field, (DelayField, GivenDelayField))
         nodes, links = self.nodes, self.links
         numbers, delay = field.split(w)
         past = Past.of(nodes, links, delay, self.offsets, self.points)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from takens.core import AbstractResult, Estimate, Finding, InvalidInput, Status, WrongKind
+from takens.learn.laws.delay import DelaySINDy
 from takens.learn.laws.higher_order import HigherOrderSINDy
 from takens.learn.laws.rational import RationalSINDy
-from takens.learn.laws.sampling import drawn
+from takens.learn.laws.sampling import Draws, drawn, last_state
 from takens.learn.sparse.finder import Identified
 from takens.learn.sparse.law import Law
 from takens.learn.sparse.selection import renewed
@@ -33,13 +36,16 @@ class Posterior(AbstractResult):
     samples : array, shape (sample, term, equation)
         Coefficients, zero where a term does not stand.
     last_states : array, shape (sample, state)
-        The state at the last sample of the data, for each of them.
+        The state at the last sample of the data, for each of them; of a delay equation its past, as
+        `TermDelayFlow` holds it.
     last_time : float
     effective : float
         How many independent draws the weighted ones were worth, before they were resampled.
     n_draws : int
     level : float
         Of the intervals.
+    delays : array, shape (sample,)
+        Empty where the law has no delay.
     """
 
     law: Law
@@ -49,10 +55,13 @@ class Posterior(AbstractResult):
     effective: float
     n_draws: int
     level: float = 0.95
+    delays: np.ndarray = dataclasses.field(default_factory=lambda: np.empty(0))
 
     @property
     def parameters(self) -> dict[str, np.ndarray]:
         """The fields of the system, each with a leading sample axis."""
+        if len(self.delays):
+            return {"coefficients": self.samples, "delay": self.delays}
         if not self.law.n_lower:
             return {"coefficients": self.samples}
         upper = self.samples.shape[1] - self.law.n_lower
@@ -64,6 +73,16 @@ class Posterior(AbstractResult):
         values = self.samples[:, k, i]
         if not values.any():
             return Estimate(value=0.0, level=self.level, method="not selected")
+        return self._estimate(values)
+
+    @property
+    def delay(self) -> Estimate:
+        """Median and interval of the delay; NaN where the law has none."""
+        if not len(self.delays):
+            return Estimate(value=np.nan, level=self.level, method="no delay")
+        return self._estimate(self.delays)
+
+    def _estimate(self, values: np.ndarray) -> Estimate:
         low, middle, high = np.quantile(values, [(1 - self.level) / 2, 0.5, (1 + self.level) / 2])
         return Estimate(
             value=float(middle),
@@ -82,6 +101,7 @@ class Posterior(AbstractResult):
                 f"{len(self.samples)} laws of {int(self.law.support.sum())} coefficients, from "
                 f"{self.n_draws} draws worth {self.effective:.0f} independent ones.",
                 *self.law.equations,
+                *([f"delay {self.delay}"] if len(self.delays) else []),
             ]
         )
 
@@ -108,6 +128,7 @@ class Posterior(AbstractResult):
             {
                 "coefficient": (("sample", "term", "equation"), self.samples),
                 "last_state": (("sample", "state"), self.last_states),
+                **({"delay": ("sample", self.delays)} if len(self.delays) else {}),
             },
             coords={"term": list(self.law.terms), "equation": list(self.law.names)},
             attrs={"effective": self.effective, "n_draws": self.n_draws, "level": self.level},
@@ -128,7 +149,7 @@ def posterior(
     Parameters
     ----------
     data : Recording, Trajectory, array, table or path
-    finder : SINDy, SparseMap, HigherOrderSINDy or RationalSINDy, optional
+    finder : SINDy, SparseMap, HigherOrderSINDy, RationalSINDy or DelaySINDy, optional
         What finds the law; `SINDy` if not given.
     n_samples : int
         Samples returned.
@@ -175,31 +196,29 @@ def posterior(
     True
     """
     finder = SINDy() if finder is None else finder
-    if not isinstance(finder, (SINDy, SparseMap, HigherOrderSINDy, RationalSINDy)):
+    if not isinstance(finder, (SINDy, SparseMap, HigherOrderSINDy, RationalSINDy, DelaySINDy)):
         raise WrongKind(
-            f"{type(finder).__name__} was given; expected SINDy, SparseMap, HigherOrderSINDy or "
-            "RationalSINDy."
+            f"{type(finder).__name__} was given; expected SINDy, SparseMap, HigherOrderSINDy, "
+            "RationalSINDy or DelaySINDy."
         )
     for name, value, least in (("n_samples", n_samples, 1), ("n_draws", n_draws, 20)):
         if isinstance(value, bool) or not isinstance(value, int) or value < least:
             raise InvalidInput(f"{name} = {value!r}; expected a whole number, {least} or more.")
     identified = finder.identified(data)
     if identified.law.status is not Status.OK:
-        return _none(identified, n_samples, finder.level)
+        return _none(identified, n_samples, finder)
     search, found = identified.search, identified.found
     assert search is not None
     assert found is not None
     rng = np.random.default_rng(seed)
-    draws = drawn(search, renewed(search, found), n_draws, rng)
+    late = isinstance(finder, DelaySINDy)
+    draws = drawn(search, renewed(search, found), n_draws, rng, _end(finder, identified))
     numbers, ends = draws.resampled(n_samples, rng)
     samples = np.zeros((n_samples, *found.support.shape))
     equation, term = np.nonzero(found.support.T)
     samples[:, term, equation] = numbers
-    few = Finding(
-        code="few-effective-draws",
-        text=f"The {n_draws} draws are worth {draws.effective:.0f} independent ones.",
-        action="Give more `n_draws`, or take the law with fewer terms.",
-    )
+    delays = samples[:, -1, 0] if late else np.empty(0)
+    samples = samples[:, :-1] if late else samples
     return Posterior(
         law=identified.law,
         samples=samples,
@@ -208,14 +227,40 @@ def posterior(
         effective=draws.effective,
         n_draws=n_draws,
         level=finder.level,
-        cautions=identified.cautions + ((few,) if draws.effective < FEW else ()),
+        delays=delays,
+        cautions=identified.cautions + _cautions(draws, ends),
         provenance={"seed": seed, "finder": type(finder).__name__},
     )
 
 
-def _none(identified: Identified, n_samples: int, level: float) -> Posterior:
-    law = identified.law
+def _end(finder: Any, identified: Any) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
+    """What the system goes on from: with a delay its past."""
+    if isinstance(finder, DelaySINDy):
+        return functools.partial(identified.past_at_end, finder.n_nodes)
+    return last_state
+
+
+def _cautions(draws: Draws, ends: np.ndarray) -> tuple[Finding, ...]:
+    made = []
+    if draws.effective < FEW:
+        made.append(Finding(
+            code="few-effective-draws",
+            text=f"The {len(draws.weights)} draws are worth {draws.effective:.0f} independent ones.",
+            action="Give more `n_draws`, or take the law with fewer terms.",
+        ))  # fmt: skip
+    if np.isnan(ends).any():
+        made.append(Finding(
+            code="no-past-at-end",
+            text="The last stretch of the data is shorter than a delay, so that it holds no past to go on from.",
+            action="Start forecasts from a past of your own.",
+        ))  # fmt: skip
+    return tuple(made)
+
+
+def _none(identified: Identified, n_samples: int, finder: Any) -> Posterior:
+    law, level = identified.law, finder.level
     width = len(identified.terms.states)
+    width *= finder.n_nodes if isinstance(finder, DelaySINDy) else 1
     return Posterior(
         law=law,
         samples=np.full((n_samples, *law.coefficients.shape), np.nan),

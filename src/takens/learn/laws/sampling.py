@@ -13,10 +13,12 @@ at the states that are nearest to the data, where :math:`\rho` and C are those o
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 
 import numpy as np
 
-from takens.learn.sparse.fields import AbstractField
+from takens.learn.laws.delayed import DelayField, GivenDelayField
+from takens.learn.sparse.fields import AbstractField, GivenField
 from takens.learn.sparse.nodes import Nodes
 from takens.learn.sparse.selection import Found, Search, table_of
 from takens.learn.sparse.shooting import Shot, shoot
@@ -28,31 +30,6 @@ SETTLED = 0.01  # change of the misfit at which the states of given parameters h
 MOST_SETTLING = 8
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class GivenField(AbstractField):
-    """A rule whose parameters are given, so that none are left."""
-
-    field: AbstractField
-    given: np.ndarray
-
-    @property
-    def n_parameters(self) -> int:
-        """None."""
-        return 0
-
-    def rates(
-        self, x: np.ndarray, u: np.ndarray, t: np.ndarray, w: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Those of the rule."""
-        return self.field.rates(x, u, t, self.given)
-
-    def response(
-        self, carry: np.ndarray, x: np.ndarray, u: np.ndarray, t: np.ndarray, w: np.ndarray
-    ) -> np.ndarray:
-        """Nothing to respond to."""
-        return np.zeros((*x.shape, 0))
-
-
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
 class Draws:
     """Weighted draws.
@@ -60,8 +37,8 @@ class Draws:
     Parameters
     ----------
     parameters : array, shape (draw, p)
-    ends : array, shape (draw, dim)
-        State at the last sample, drawn given the parameters.
+    ends : array, shape (draw, state)
+        State of the system at the last sample, drawn given the parameters.
     weights : array, shape (draw,)
         Sum to one.
     """
@@ -83,8 +60,29 @@ class Draws:
         return self.parameters[rows], self.ends[rows]
 
 
-def drawn(search: Search, found: Found, count: int, rng: np.random.Generator) -> Draws:
+def last_state(states: np.ndarray, w: np.ndarray) -> np.ndarray:
+    """What a system without a memory goes on from."""
+    return np.asarray(states[-1])
+
+
+def drawn(
+    search: Search,
+    found: Found,
+    count: int,
+    rng: np.random.Generator,
+    end: Callable[[np.ndarray, np.ndarray], np.ndarray] = last_state,
+) -> Draws:
     """Adaptive importance sampling: proposals move and widen until half of the draws count.
+
+    Parameters
+    ----------
+    search, found
+        The problem and its solution.
+    count : int
+        Draws in a round.
+    rng : numpy.random.Generator
+    end : callable
+        What of the states at all samples, and the parameters, the system goes on from.
 
     Raises
     ------
@@ -104,7 +102,7 @@ def drawn(search: Search, found: Found, count: int, rng: np.random.Generator) ->
     centre, spread = shot.parameters, shot.covariance
     best: Draws | None = None
     for _ in range(ROUNDS):
-        now = _round(search, found, shot, (centre, spread), count, rng)
+        now = _round(search, found, shot, (centre, spread), count, rng, end)
         if best is None or now.effective > best.effective:
             best = now
         if now.effective >= ENOUGH * count:
@@ -140,6 +138,7 @@ def _round(
     proposal: tuple[np.ndarray, np.ndarray],
     count: int,
     rng: np.random.Generator,
+    end: Callable[[np.ndarray, np.ndarray], np.ndarray],
 ) -> Draws:
     centre, spread = proposal
     size = len(centre)
@@ -149,15 +148,16 @@ def _round(
     parameters = centre + (normal * stretch[:, None]) @ factor.T
     squares = (normal**2).sum(axis=1) * stretch**2
     proposed = -(FREEDOM + size) / 2 * np.log1p(squares / FREEDOM)
-    likelihood, ends = np.empty(count), np.empty((count, search.nodes.dim))
+    likelihood, ends = np.empty(count), []
     for k in range(count):
-        likelihood[k], ends[k] = _orbit(search, found, shot, parameters[k], rng)
+        likelihood[k], states = _orbit(search, found, shot, parameters[k], rng)
+        ends.append(end(states, parameters[k]))
     logs = likelihood - proposed
     if not np.isfinite(logs).any():
         raise np.linalg.LinAlgError("No draw of the parameters has an orbit.")
     weights = np.exp(logs - logs[np.isfinite(logs)].max())
     weights = np.where(np.isfinite(logs), weights, 0.0)
-    return Draws(parameters=parameters, ends=ends, weights=weights / weights.sum())
+    return Draws(parameters=parameters, ends=np.array(ends), weights=weights / weights.sum())
 
 
 def _root(spread: np.ndarray) -> np.ndarray:
@@ -170,9 +170,10 @@ def _root(spread: np.ndarray) -> np.ndarray:
 def _orbit(
     search: Search, found: Found, shot: Shot, w: np.ndarray, rng: np.random.Generator
 ) -> tuple[float, np.ndarray]:
-    """Log-likelihood of parameters, and a draw of the last state."""
+    """Log-likelihood of parameters, and a draw of the states; where there is none, those of the fit."""
     nodes, none = search.nodes, np.empty(0)
-    field = GivenField(shot.field, w)
+    late = isinstance(shot.field, DelayField)
+    field: AbstractField = GivenDelayField(shot.field, w) if late else GivenField(shot.field, w)
     misfit, states = np.inf, shot.states
     try:
         for _ in range(MOST_SETTLING):
@@ -181,11 +182,11 @@ def _orbit(
             if abs(misfit - settled.misfit) < SETTLED:
                 break
             misfit = settled.misfit
-        end = _perturbed(nodes, found, rng)
-        moved = shoot(field, none, states, end, found.noise, found.advance, max_steps=1)
+        again = _perturbed(nodes, found, rng)
+        moved = shoot(field, none, states, again, found.noise, found.advance, max_steps=1)
     except np.linalg.LinAlgError:
-        return -np.inf, np.full(nodes.dim, np.nan)
-    return -0.5 * (settled.misfit + settled.linear.log_determinant), moved.states[-1]
+        return -np.inf, shot.states
+    return -0.5 * (settled.misfit + settled.linear.log_determinant), moved.states
 
 
 def _perturbed(nodes: Nodes, found: Found, rng: np.random.Generator) -> Nodes:

@@ -47,6 +47,31 @@ class AbstractField(abc.ABC):
         """`carry` (point, dim, dim) times the derivative of the rule by `w`, (point, dim, p)."""
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
+class GivenField(AbstractField):
+    """A rule whose parameters are given, so that none are left."""
+
+    field: AbstractField
+    given: np.ndarray
+
+    @property
+    def n_parameters(self) -> int:
+        """None."""
+        return 0
+
+    def rates(
+        self, x: np.ndarray, u: np.ndarray, t: np.ndarray, w: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Those of the rule."""
+        return self.field.rates(x, u, t, self.given)
+
+    def response(
+        self, carry: np.ndarray, x: np.ndarray, u: np.ndarray, t: np.ndarray, w: np.ndarray
+    ) -> np.ndarray:
+        """Nothing to respond to."""
+        return np.zeros((*carry.shape[:2], 0))
+
+
 class AbstractSupportedField(AbstractField):
     """A rule whose numbers fill the places of a table, (candidate, equation), that are marked.
 
