@@ -7,34 +7,40 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from takens.core import Estimate, Fit, InvalidInput, Status
+from takens.core import Estimate, Finding, Fit, InvalidInput, Status
 from takens.learn.laws.chain import derivatives
 from takens.learn.laws.delay_search import delay_of, from_starts, rivals, without_delay
 from takens.learn.laws.delayed import POINTS, DelayAdvance, DelayField, interpolated
 from takens.learn.laws.scan import DelayScan, scanned
-from takens.learn.sparse.finder import Identified
+from takens.learn.sparse.law import Law
 from takens.learn.sparse.nodes import Nodes, nodes_of, noise_variance
-from takens.learn.sparse.selection import Search, price_of
+from takens.learn.sparse.selection import Found, Search, price_of
 from takens.learn.sparse.sindy import AbstractSparse, marked, shortened
 from takens.learn.sparse.verdict import judged
-from takens.learn.terms import AbstractLibrary, Delays, Polynomials
+from takens.learn.terms import AbstractLibrary, Delays, Polynomials, Terms
 
 if TYPE_CHECKING:
     from takens.learn.terms import TermDelayFlow
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class IdentifiedDelay(Identified):
+class IdentifiedDelay:
     """A law with a delay, and what it was found from.
 
     Parameters
     ----------
     nodes, law, terms, cautions, search, found
-        As of any law; in `found` the delay stands as the last row of the table.
+        As `Identified` has them; in `found` the delay stands as the last row of the table.
     delay : Estimate
     scan : DelayScan
     """
 
+    nodes: Nodes
+    law: Law
+    terms: Terms
+    cautions: tuple[Finding, ...]
+    search: Search
+    found: Found | None
     delay: Estimate
     scan: DelayScan
 

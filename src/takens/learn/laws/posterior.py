@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from takens.core import AbstractResult, Estimate, Finding, InvalidInput, Status, WrongKind
-from takens.learn.laws.delay import DelaySINDy
+from takens.learn.laws.delay import DelaySINDy, IdentifiedDelay
 from takens.learn.laws.higher_order import HigherOrderSINDy
 from takens.learn.laws.rational import RationalSINDy
 from takens.learn.laws.sampling import Draws, drawn, last_state
@@ -257,7 +257,7 @@ def _cautions(draws: Draws, ends: np.ndarray) -> tuple[Finding, ...]:
     return tuple(made)
 
 
-def _none(identified: Identified, n_samples: int, finder: Any) -> Posterior:
+def _none(identified: Identified | IdentifiedDelay, n_samples: int, finder: Any) -> Posterior:
     law, level = identified.law, finder.level
     width = len(identified.terms.states)
     width *= finder.n_nodes if isinstance(finder, DelaySINDy) else 1
