@@ -143,7 +143,9 @@ def test_results_follow_the_schema(content, write):
     jsonschema.Draft202012Validator.check_schema(schema())
     jsonschema.validate(content, schema())
     assert content["verdict"]["kind"] == "edge-of-stability"
-    assert [m["name"] for m in content["multipliers"]] == ["alternating", "slow"]
+    assert [m["name"] for m in content["multipliers"]] == [
+        "alternating"
+    ]  # nothing slow was excited
     flipped = content["multipliers"][0]
     assert flipped["real"] == pytest.approx(-1.0, abs=0.05)
     with pytest.raises(jsonschema.ValidationError):
