@@ -295,6 +295,18 @@ def test_one_version():
     assert f"version: {takens.__version__}\n" in (ROOT / "CITATION.cff").read_text(encoding="utf-8")
 
 
+def test_formulas_in_docstrings_are_raw():
+    # In a plain string the first letter of \\rho or \\top makes a control character of it.
+    broken = []
+    for path in sorted((ROOT / "src").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)):
+                text = ast.get_docstring(node, clean=False) or ""
+                if set(text) & set("\a\b\f\r\t\v"):
+                    broken.append(f"{path.name}: {getattr(node, 'name', 'module')}")
+    assert not broken
+
+
 def test_package_is_small_and_typed():
     installed = Path(takens.__file__).parent
     files = [p for p in installed.rglob("*") if p.is_file() and "__pycache__" not in p.parts]

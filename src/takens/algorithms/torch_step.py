@@ -149,9 +149,7 @@ class OwnStep:
             warnings.simplefilter("ignore", DeprecationWarning)
             try:
                 made = self._dual(*asked)
-            except (
-                NotImplementedError
-            ):  # of the loop over parameters; all of them at once do better
+            except NotImplementedError:  # of the loop over parameters: all at once do better
                 for group in self.optimiser.param_groups:
                     group["foreach"] = True
                 try:

@@ -7,12 +7,9 @@ import os
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from takens.core import InvalidInput
-
-if TYPE_CHECKING:
-    from takens.report.result import Report
 
 NAMES = ("report.html", "results.json", "results.nc")
 LAW_NAMES = (
@@ -69,11 +66,13 @@ def check_directory(directory: str | Path, names: tuple[str, ...] = NAMES) -> No
             )
 
 
-def save(report: Report, directory: Path) -> tuple[Path, ...]:
-    """Write the three files; each appears whole or not at all."""
-    from takens.report.archive import write_arrays
-    from takens.report.page import page
-
+def save(
+    report: Any,
+    directory: Path,
+    page: Callable[[Any, dict[str, Any]], str],
+    write_arrays: Callable[[Any, Path], Any],
+) -> tuple[Path, ...]:
+    """Write the three files of a report; each appears whole or not at all."""
     check_directory(directory)
     content = report.to_dict()
     return write_all(

@@ -145,9 +145,11 @@ class Report:
             If the directory holds a file of one of these names that is not an earlier report, or
             cannot be written.
         """
+        from takens.report.archive import write_arrays
         from takens.report.files import save
+        from takens.report.page import page
 
-        return save(self, Path(directory))
+        return save(self, Path(directory), page, write_arrays)
 
 
 def estimate_text(estimate: Estimate) -> str:

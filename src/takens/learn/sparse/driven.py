@@ -125,9 +125,9 @@ class Likelihood:
         return np.asarray(found.x)
 
     def errors(self, noise: Noise) -> np.ndarray:
-        """Standard errors of all variances, measurement first, from their average information.
+        r"""Standard errors of all variances, measurement first, from their average information.
 
-        With :math:`f_i = C_i P \rho` for a covariance :math:`C = \\sum_i v_i C_i`, that is
+        With :math:`f_i = C_i P \rho` for a covariance :math:`C = \sum_i v_i C_i`, that is
         :math:`f_i^\top P f_j / 2` (Gilmour, Thompson and Cullis, Biometrics 51, 1440, 1995).
         """
         linear = weighed(self.tangent, self.columns, self.nodes, noise)

@@ -111,19 +111,8 @@ class TrainingReport:
             If the directory holds a file of one of these names that is not an earlier report, or
             cannot be written.
         """
-        from takens.report.files import check_directory, write_all, write_json
+        from takens.report.files import save
         from takens.report.training.document import write_arrays
         from takens.report.training.page import page
 
-        place = Path(directory)
-        check_directory(place)
-        content = self.to_dict()
-        html = page(self, content)
-        return write_all(
-            place,
-            {
-                "report.html": lambda path: path.write_text(html, encoding="utf-8"),
-                "results.json": lambda path: write_json(path, content),
-                "results.nc": lambda path: write_arrays(self, path),
-            },
-        )
+        return save(self, Path(directory), page, write_arrays)
